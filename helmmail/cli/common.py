@@ -1,0 +1,150 @@
+"""Options and steps that commands share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import click
+
+from helmmail.document.source import Document
+from helmmail.environments.config import Config, load_config
+from helmmail.environments.inventory import Environment, Inventory, take_inventory
+from helmmail.errors import InputError, merge_errors
+from helmmail.report.model import EnvironmentInfo
+from helmmail.report.text import Style
+from helmmail.settings.dialect import Dialect, Dialects
+from helmmail.settings.provider import Provider, Providers, suggest
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def options(*decorators: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Several click decorators as one."""
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+paths_argument = click.argument("paths", nargs=-1, metavar="[PATHS]...")
+file_options = options(
+    click.option("--env", "names", multiple=True, metavar="NAME", help="Only this environment (repeatable)."),
+    click.option("-f", "--values", "layers", multiple=True, metavar="FILE",
+                 help="Values files of one environment, in Helm's order (repeatable)."),
+    click.option("--config", "config_path", metavar="FILE", help="The configuration  [default: helmmail.yaml, if there]."),
+)
+color_option = click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+                            help="Colour the output; auto means on a terminal, and not under NO_COLOR.")
+
+
+def style(choice: str, stream: Any) -> Style:
+    """Whether to colour what goes to a stream (https://no-color.org)."""
+    if choice == "auto":
+        return Style(bool(not os.environ.get("NO_COLOR") and stream.isatty() and os.environ.get("TERM") != "dumb"))
+    return Style(choice == "always")
+
+
+@dataclass
+class Workspace:
+    """What a command works on: configuration, profiles, environments, and documents read once."""
+
+    config: Config
+    providers: Providers
+    dialects: Dialects
+    inventory: Inventory
+    names: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
+    _documents: dict[str, Document] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, paths: Sequence[str], names: Sequence[str], layers: Sequence[str], config_path: str | None) -> Workspace:
+        """Reads the configuration and finds the environments. Raises InputError."""
+        if layers and paths:
+            raise InputError("-f/--values and PATHS contradict each other: give the files of one environment with -f, "
+                             "or files and folders as PATHS")
+        config = load_config(config_path)
+        providers = Providers.load(Provider.from_data(data) for data in config.providers)
+        dialects = Dialects.load(Dialect.from_data(data) for data in config.dialects)
+        documents: dict[str, Document] = {}
+
+        def read(path: str) -> Document:
+            if path not in documents:
+                documents[path] = Document.read(path)
+            return documents[path]
+
+        inventory = take_inventory(paths, config, layers, read=read)
+        workspace = cls(config, providers, dialects, inventory, tuple(names),
+                        frozenset(path for path in (*paths, *layers) if not os.path.isdir(path)), documents)
+        workspace.check_names()
+        return workspace
+
+    def check_names(self) -> None:
+        """Raises InputError for an environment that is not there."""
+        known = [environment.name for environment in self.inventory.environments]
+        for name in self.names:
+            if name not in known:
+                listed = ", ".join(known) if known else "none was found"
+                raise InputError(f"--env {name}: no such environment ({listed})" + suggest(name, known))
+
+    def read(self, path: str) -> Document:
+        """A file's document; each file is read once. Raises InputError."""
+        if path not in self._documents:
+            self._documents[path] = Document.read(path)
+        return self._documents[path]
+
+    def chosen(self, path: str) -> bool:
+        """Whether a file belongs to the environments that --env names; without it, all do."""
+        return not self.names or any(each.name in self.names for each in self.inventory.environments_of(path))
+
+    @property
+    def environments(self) -> list[Environment]:
+        """The environments that the command is about."""
+        return [each for each in self.inventory.environments if not self.names or each.name in self.names]
+
+    def label(self, path: str) -> str:
+        """The environments of a file, as one word for a report."""
+        return ",".join(each.name for each in self.inventory.environments_of(path)) or "-"
+
+    def infos(self) -> list[EnvironmentInfo]:
+        """The environments as a report names them."""
+        return [EnvironmentInfo(each.name, tuple(each.files), each.source) for each in self.environments]
+
+    def documents(self, relevant: Callable[[str], bool]) -> list[Document]:
+        """The files to look into: each that was named, and each found one whose text is `relevant`.
+
+        Raises InputError for those that cannot be read, all of them together.
+        """
+        found: list[Document] = []
+        errors: list[InputError] = []
+        for path in self.inventory.files:
+            try:
+                document = self.read(path)
+            except InputError as error:
+                errors.append(error)
+                continue
+            if path in self.named or relevant(document.text):
+                found.append(document)
+            else:
+                del self._documents[path]
+        if errors:
+            raise merge_errors(errors)
+        return found
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Writes text as it is, line ends included."""
+    stream = sys.stderr if err else sys.stdout
+    stream.flush()
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:
+        stream.write(text)
+    else:
+        buffer.write(text.encode("utf-8", "surrogateescape"))
+    stream.flush()

@@ -1,0 +1,202 @@
+"""`helmmail migrate`: move the mail settings of every environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+
+import click
+
+from helmmail.cli.common import Workspace, color_option, echo, file_options, paths_argument, style
+from helmmail.document.source import Document
+from helmmail.errors import EXIT_FINDINGS, EXIT_OK, InputError
+from helmmail.migration.masking import Concealer
+from helmmail.migration.plan import FilePlan, Plan, plan_move
+from helmmail.migration.prove import prove
+from helmmail.migration.secrets import MENTIONS_SECRET
+from helmmail.migration.summary import result_of
+from helmmail.migration.target import Target, check_address
+from helmmail.migration.write import clean_temporary_files, write_all
+from helmmail.model import Finding, Severity
+from helmmail.report.diff import unified
+from helmmail.report.text import paint_diff, render
+from helmmail.settings.block import Reader
+
+
+@click.command("migrate", short_help="Move the mail settings of every environment to another provider.")
+@paths_argument
+@click.option("--from", "source", metavar="PROVIDER", help="The provider, or the host name, to move away from  [default: snap-mail].")
+@click.option("--to", "target", metavar="PROVIDER", help="The provider to move to  [default: scaleway].")
+@click.option("--host", metavar="NAME", help="Which of the provider's hosts to write  [default: its first].")
+@click.option("--port", type=click.IntRange(1, 65535), help="Which of the provider's ports to write; TLS follows it.")
+@click.option("--sender", metavar="ADDRESS", help="The sender to write  [default: the old one stays].")
+@click.option("--secret", metavar="NAME", help="The Secret that credentials refer to  [default: told from the settings around].")
+@click.option("--user", metavar="VALUE", help="Write the user name plainly, instead of a reference.")
+@click.option("--remove-credentials", is_flag=True, help="Take credentials out that the new provider does not use.")
+@file_options
+@click.option("-n", "--dry-run", is_flag=True, help="Write nothing; print a diff on stdout.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a change is pending.")
+@click.option("-o", "--output", type=click.Choice(["text", "diff", "json"]), help="The form of the result  [default: text, or diff in a dry run].")
+@click.option("--show-secrets", is_flag=True, help="Do not mask credentials in the diff, so that it applies.")
+@color_option
+@click.pass_context
+def command(ctx: click.Context, /, **given: object) -> int:
+    """Move the mail settings of every environment from one provider to another.
+
+    PATHS are files or folders; without any, the environments of helmmail.yaml, or what is found from here.
+    Every byte that is not the move stays. All files are written, or none.
+
+    \b
+    Look first, as a pull request would show it:
+      helmmail migrate --dry-run
+    The real move of a La Suite application:
+      helmmail migrate --sender noreply@docs.example.fr src/helm/env.d src/helm/extra/templates/secrets.yaml
+    From any host to any provider, where 587 is blocked:
+      helmmail migrate --from mail.example.org --to scaleway --port 2587 values-*.yaml
+    One environment only, with the user name written out:
+      helmmail migrate --env staging --user 11111111-2222-3333-4444-555555555555
+    """
+    del ctx
+    return _Migration(**given).run()  # type: ignore[arg-type]
+
+
+class _Migration:
+    def __init__(
+        self, paths: Sequence[str], names: Sequence[str], layers: Sequence[str], config_path: str | None, *,
+        dry_run: bool, check: bool, output: str | None, show_secrets: bool, color: str, **chosen: object,
+    ) -> None:
+        self.workspace = Workspace.open(paths, names, layers, config_path)
+        self.paths = paths
+        self.chosen = chosen
+        self.writes = not dry_run and not check
+        self.check = check
+        if output == "diff" and self.writes:
+            raise InputError("--output diff shows what would change: give --dry-run with it")
+        if show_secrets and not dry_run:
+            raise InputError("--show-secrets is about the diff: give --dry-run with it")
+        self.output = output or ("diff" if dry_run else "text")
+        self.show_secrets = show_secrets
+        self.color = color
+
+    def run(self) -> int:
+        workspace = self.workspace
+        target = self._target()
+        reader = Reader(workspace.dialects, lambda host: self._is_mail_host(target, host))
+        if self.writes:
+            clean_temporary_files(os.path.dirname(os.path.realpath(path)) for path in workspace.inventory.files)
+        documents = workspace.documents(_relevance(target))
+        plan = plan_move(documents, target, reader, lambda document: workspace.chosen(document.path))
+        self._check_source(plan, target)
+        results = [prove(file, target, reader) for file in plan.changed]
+        broken = _broken(plan.changed, results, reader)
+        if self.writes and not broken:
+            write_all([(file.document, result.raw) for file, result in zip(plan.changed, results, strict=True)])
+        self._report(plan, results, broken)
+        if broken:
+            return EXIT_FINDINGS
+        return EXIT_FINDINGS if self.check and plan.changed else EXIT_OK
+
+    def _target(self) -> Target:
+        config, chosen, providers = self.workspace.config, self.chosen, self.workspace.providers
+
+        def option(name: str, default: str | None = None) -> str | None:
+            value = chosen.get(name)
+            return str(value) if value is not None else getattr(config, name) or default
+
+        source = providers.source(option("source", "snap-mail") or "")
+        provider = providers.get(option("target", "scaleway") or "")
+        sender = option("sender")
+        senders: dict[str, str] = {}
+        if chosen["sender"] is None:
+            for environment in self.workspace.environments:
+                for path in environment.files if environment.sender else ():
+                    if senders.setdefault(path, environment.sender or "") != environment.sender:
+                        raise InputError(f"{path}: belongs to environments with different senders "
+                                         f"({senders[path]}, {environment.sender}); give --env or --sender")
+        else:
+            check_address("--sender", str(sender))
+        port = chosen["port"] if chosen["port"] is not None else config.port
+        return Target.choose(
+            source, provider, option("host"), int(str(port)) if port is not None else None, sender=sender, senders=senders,
+            user=option("user"), secret=option("secret"), remove_credentials=bool(chosen["remove_credentials"]),
+            verified_domains=frozenset(config.verified_domains),
+        )
+
+    def _is_mail_host(self, target: Target, host: str) -> bool:
+        return target.source.owns(host) or self.workspace.providers.owner(host) is not None
+
+    def _check_source(self, plan: Plan, target: Target) -> None:
+        """A bare name that no file mentions is more likely a misspelt provider than a host."""
+        source = target.source
+        if not source.ports and "." not in source.id and not any(file.blocks for file in plan.files):
+            self.workspace.providers.get(source.id)
+
+    def _report(self, plan: Plan, results: Sequence[Document], broken: Sequence[Finding]) -> None:
+        workspace = self.workspace
+        result = result_of(
+            plan, workspace.infos(), workspace.label, broken, written=self.writes and not broken,
+            encrypted=[path for path in workspace.inventory.files if workspace.chosen(path) and _is_sops(workspace, path)],
+        )
+        if self.output == "json":
+            from helmmail.report import json
+
+            echo(json.render(result))
+            return
+        masked = False
+        if self.output == "diff":
+            diffs, masked = _diffs(plan.changed, results, show_secrets=self.show_secrets)
+            echo(paint_diff(diffs, style(self.color, sys.stdout)))
+        echo(render(result, style(self.color, sys.stderr)), err=True)
+        if masked:
+            echo("Credentials are masked in this diff, so it does not apply; --show-secrets gives the one that does.\n", err=True)
+
+
+def _is_sops(workspace: Workspace, path: str) -> bool:
+    """Whether SOPS keeps a file whose values a chart's Secret template may read."""
+    if not re.search(r"secret|\.enc\.|sops", path):
+        return False
+    text = workspace.read(path).text
+    return bool(re.search(r"^sops:", text, re.MULTILINE)) and not re.search(r"^kind:", text, re.MULTILINE)
+
+
+def _diffs(files: Sequence[FilePlan], results: Sequence[Document], *, show_secrets: bool) -> tuple[str, bool]:
+    """The diffs of all files, and whether anything was masked in them."""
+    parts: list[str] = []
+    hidden = 0
+    for file, result in zip(files, results, strict=True):
+        if show_secrets:
+            parts.append(unified(file.document, file.splices, result.text))
+        else:
+            old, new = Concealer(file.document), Concealer(result)
+            parts.append(unified(file.document, file.splices, result.text, old, new))
+            hidden += old.hidden + new.hidden
+    return "".join(parts), hidden > 0
+
+
+def _relevance(target: Target) -> Callable[[str], bool]:
+    hosts = (*target.source.mentions, *target.provider.mentions)
+
+    def relevant(text: str) -> bool:
+        lowered = text.lower()
+        return any(host in lowered for host in hosts) or bool(MENTIONS_SECRET.search(text))
+
+    return relevant
+
+
+def _broken(files: Sequence[FilePlan], results: Sequence[Document], reader: Reader) -> list[Finding]:
+    """Error findings that the move itself brings in: those of the result that the file did not have before."""
+    if not files:
+        return []
+    from helmmail.validation.settings import check_blocks
+
+    broken: list[Finding] = []
+    for file, result in zip(files, results, strict=True):
+        moved = {plan.block.carrier.path for plan in file.blocks}
+        after = [block for block in reader.blocks(result) if block.carrier.path in moved]
+        found = [each for each in check_blocks(after) if each.severity is Severity.ERROR]
+        if found:
+            before = {each.message for each in check_blocks(plan.block for plan in file.blocks)}
+            broken += [each for each in found if each.message not in before]
+    return broken

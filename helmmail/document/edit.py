@@ -1,0 +1,88 @@
+"""Edits as splices of text, and scalars spelled as their neighbours are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from helmmail.document.tree import reads_as_text, truth
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Splice:
+    """Replace `[start, end)` by `text`; an insertion has `start == end`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def apply(text: str, splices: Iterable[Splice]) -> str:
+    """`text` after all splices. Raises ValueError where two overlap.
+
+    Insertions at one offset keep the order that they were given in.
+    """
+    ordered = in_order(splices)
+    parts: list[str] = []
+    at = 0
+    for splice in ordered:
+        if splice.start < at:
+            raise ValueError(f"splices overlap at offset {splice.start}")
+        parts.append(text[at : splice.start])
+        parts.append(splice.text)
+        at = splice.end
+    parts.append(text[at:])
+    return "".join(parts)
+
+
+def in_order(splices: Iterable[Splice]) -> list[Splice]:
+    """Splices by position; those at one offset as they were given."""
+    return sorted(splices, key=lambda splice: (splice.start, splice.end))
+
+
+_PLAIN_UNSAFE = re.compile(
+    r"^[-?:](?:\s|$)|^[,\[\]{}#&*!|>'\"%@`]|^\s|\s$|:(?:\s|$)|\s#|[\x00-\x1f\x7f\x85\u2028\u2029\ufeff]|^---|^\.\.\."
+)
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def spell(text: str, style: str, *, flow: bool = False) -> str:
+    """`text` as a YAML string scalar in a quote style (`'`, `"` or "" for plain).
+
+    Plain text that YAML would not read back as the same string is quoted.
+    """
+    if style not in ("'", '"'):
+        safe = not _PLAIN_UNSAFE.search(text) and reads_as_text(text) and not (flow and re.search(r"[,\[\]{}]", text))
+        if safe:
+            return text
+        style = '"'
+    if style == "'" and not re.search(r"[\x00-\x1f\x7f\x85\u2028\u2029]", text):
+        return "'" + text.replace("'", "''") + "'"
+    return '"' + "".join(_ESCAPES.get(char, char) for char in text) + '"'
+
+
+_TRUE_WORDS = {"true": "false", "yes": "no", "on": "off", "y": "n", "1": "0", "enabled": "disabled", "t": "f"}
+_WORD_PAIRS = {**_TRUE_WORDS, **{no: yes for yes, no in _TRUE_WORDS.items()}}
+
+
+def spell_truth(value: bool, like: str) -> str:
+    """A truth value in the spelling of another: `True` like `False`, `yes` like `no`, `1` like `0`."""
+    word = like.lower()
+    if word not in _WORD_PAIRS:
+        return "true" if value else "false"
+    if is_true(like) == value:
+        return like
+    other = _WORD_PAIRS[word]
+    if like.isupper():
+        return other.upper()
+    return other.capitalize() if like[:1].isupper() else other
+
+
+def is_true(text: str) -> bool | None:
+    """What a truth flag's text says, as applications read it; None where it says neither."""
+    if text.lower() in ("1", "t", "enabled"):
+        return True
+    if text.lower() in ("0", "f", "disabled"):
+        return False
+    return truth(text)

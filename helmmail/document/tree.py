@@ -1,0 +1,254 @@
+"""YAML as nodes with exact spans, built from libyaml's events.
+
+libyaml's composer would refuse duplicate keys' friends (redefined anchors, several documents) and would
+resolve aliases; the events leave all of that as it stands in the text. Node spans are code point offsets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any
+
+MAX_DEPTH = 200
+"""Levels of nesting that are read; Helm values in the wild stay under 30."""
+
+# What may stand between a node's start mark and the node itself: its anchor and its tag (YAML 1.2, 6.9).
+_PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]*+(?:(?:#[^\n]*)?\r?\n[ \t]*+)*+)+")
+
+
+class Kind(IntEnum):
+    """What a node is. An alias stays an alias."""
+
+    SCALAR = 0
+    MAP = 1
+    SEQ = 2
+    ALIAS = 3
+
+
+class Node:
+    """One node. `start` and `end` span its text without anchor and tag; `outer` is the start with them.
+
+    `value` is a scalar's text or an alias' name; `pairs` are a map's (key, value) nodes in file order,
+    duplicates included; `items` a sequence's nodes. `style` is `'`, `"`, `|`, `>` or "" for plain scalars,
+    and "{" or "[" for flow collections.
+    """
+
+    __slots__ = ("anchor", "end", "items", "kind", "outer", "pairs", "start", "style", "tag", "value")
+
+    def __init__(self, kind: Kind, start: int, end: int, value: str, style: str) -> None:
+        self.kind = kind
+        self.outer = start
+        self.start = start
+        self.end = end
+        self.value = value
+        self.style = style
+        self.anchor: str | None = None
+        self.tag: str | None = None
+        self.pairs: list[tuple[Node, Node]] = _NO_PAIRS
+        self.items: list[Node] = _NO_ITEMS
+
+    def get(self, key: str) -> Node | None:
+        """The value under `key` in a map; the last of duplicates, as Helm reads it."""
+        found = None
+        for name, value in self.pairs:
+            if name.value == key and name.kind is Kind.SCALAR:
+                found = value
+        return found
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.name} {self.start}:{self.end} {self.value!r}>"
+
+
+_NO_PAIRS: list[tuple[Node, Node]] = []
+_NO_ITEMS: list[Node] = []
+
+
+class YamlError(Exception):
+    """The text is not YAML; `offset` is where it was noticed."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+def parse(text: str, base: int = 0) -> list[Node]:
+    """The roots of all documents in `text`, with `base` added to every offset.
+
+    Raises YamlError where the text is not YAML, or is nested deeper than MAX_DEPTH.
+    """
+    import _ruamel_yaml as libyaml
+
+    try:
+        return _build(libyaml, text, base)
+    except libyaml.YAMLError as error:
+        raise _explain(error, text, base) from None
+
+
+def _build(libyaml: Any, text: str, base: int) -> list[Node]:
+    scalar_event, alias_event = libyaml.ScalarEvent, libyaml.AliasEvent
+    map_start, seq_start = libyaml.MappingStartEvent, libyaml.SequenceStartEvent
+    collection_end = (libyaml.MappingEndEvent, libyaml.SequenceEndEvent)
+    stream_end = libyaml.StreamEndEvent
+    scalar, alias, mapping, sequence = Kind.SCALAR, Kind.ALIAS, Kind.MAP, Kind.SEQ
+    get_event = libyaml.CParser(text).get_event
+
+    roots: list[Node] = []
+    open_nodes: list[tuple[Node | None, Node | None]] = []
+    container: Node | None = None
+    key: Node | None = None
+    while True:
+        event = get_event()
+        kind = type(event)
+        if kind is scalar_event:
+            node = Node(scalar, event.start_mark.index + base, event.end_mark.index + base, event.value, event.style)
+            if event.anchor or event.tag:
+                _read_properties(node, event, text, base)
+        elif kind is map_start or kind is seq_start:
+            start = event.start_mark.index + base
+            node = Node(mapping if kind is map_start else sequence, start, start, "", "")
+            if kind is map_start:
+                node.pairs = []
+            else:
+                node.items = []
+            if event.flow_style:
+                node.style = "{" if kind is map_start else "["
+            if event.anchor or event.tag:
+                _read_properties(node, event, text, base)
+        elif kind is alias_event:
+            node = Node(alias, event.start_mark.index + base, event.end_mark.index + base, event.anchor, "")
+        elif kind in collection_end:
+            assert container is not None
+            _close(container, event.end_mark.index + base)
+            container, key = open_nodes.pop()
+            continue
+        elif kind is stream_end:
+            return roots
+        else:
+            continue
+
+        if container is None:
+            roots.append(node)
+        elif container.kind is sequence:
+            container.items.append(node)
+        elif key is None:
+            key = node
+        else:
+            container.pairs.append((key, node))
+            key = None
+        if kind is map_start or kind is seq_start:
+            if len(open_nodes) >= MAX_DEPTH:
+                raise YamlError(f"more than {MAX_DEPTH} levels of nesting", node.start)
+            open_nodes.append((container, key))
+            container, key = node, None
+
+
+def _read_properties(node: Node, event: Any, text: str, base: int) -> None:
+    node.anchor = event.anchor
+    node.tag = event.tag
+    properties = _PROPERTIES.match(text, node.start - base)
+    if properties:
+        node.start = min(properties.end() + base, node.end) if node.end > node.start else properties.end() + base
+
+
+def _close(node: Node, end: int) -> None:
+    """Sets where a collection ends: for a block collection, with its last child."""
+    if node.style:
+        node.end = end
+    elif node.kind is Kind.MAP:
+        node.end = node.pairs[-1][1].end if node.pairs else node.start
+    else:
+        node.end = node.items[-1].end if node.items else node.start
+
+
+def _explain(error: Any, text: str, base: int) -> YamlError:
+    if hasattr(error, "position"):
+        return YamlError(error.reason, error.position + base)
+    problem = error.problem or error.context or "not YAML"
+    if error.context and error.problem:
+        problem = f"{error.problem} ({error.context})"
+    mark = error.problem_mark or error.context_mark
+    return YamlError(problem, min(mark.index if mark else 0, len(text)) + base)
+
+
+def walk(root: Node) -> Iterator[Node]:
+    """`root` and every node below it, keys included, in no particular order."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        yield node
+        if node.kind is Kind.MAP:
+            for key, value in node.pairs:
+                pending.append(key)
+                pending.append(value)
+        elif node.kind is Kind.SEQ:
+            pending.extend(node.items)
+
+
+class Anchors:
+    """The anchors of one document; a name may be defined again, and an alias means the last one before it."""
+
+    def __init__(self, root: Node) -> None:
+        self._by_name: dict[str, list[Node]] = {}
+        for node in walk(root):
+            if node.anchor:
+                self._by_name.setdefault(node.anchor, []).append(node)
+
+    def resolve(self, alias: Node) -> Node | None:
+        """The node that an alias stands for (YAML 1.2, 7.1)."""
+        before = [node for node in self._by_name.get(alias.value, ()) if node.start < alias.start]
+        return max(before, key=lambda node: node.start, default=None)
+
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUE = frozenset({"y", "yes", "true", "on"})
+_FALSE = frozenset({"n", "no", "false", "off"})
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_NUMBER = re.compile(r"[-+]?(?:[0-9][0-9_]*|0o?[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|\.inf|\.nan)"
+                     r"(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+|[0-9]+(?::[0-5]?[0-9])+", re.IGNORECASE)
+
+
+def is_null(node: Node) -> bool:
+    """Whether a node is YAML's null."""
+    return node.kind is Kind.SCALAR and not node.style and node.tag in (None, "tag:yaml.org,2002:null") and (
+        node.value in _NULLS
+    )
+
+
+def truth(text: str) -> bool | None:
+    """What a YAML 1.1 word says, as Helm reads it (yaml.v2's resolver); None for other text."""
+    word = text.lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def reads_as_text(text: str) -> bool:
+    """Whether plain `text` would be read as a string, by YAML 1.1 and 1.2 alike."""
+    return not (text in _NULLS or truth(text) is not None or _NUMBER.fullmatch(text)
+                or re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}.*", text))
+
+
+def is_integer(node: Node) -> bool:
+    """Whether a node is a plain decimal integer."""
+    return node.kind is Kind.SCALAR and not node.style and bool(_INTEGER.fullmatch(node.value))
+
+
+def to_data(root: Node) -> Any:
+    """`root` as plain Python data, the last of duplicate keys winning.
+
+    Meant for files that helmmail owns (profiles, its config): integers, booleans (`true`/`false` only) and
+    null are resolved, aliases are not followed.
+    """
+    if root.kind is Kind.MAP:
+        return {to_data(key): to_data(value) for key, value in root.pairs}
+    if root.kind is Kind.SEQ:
+        return [to_data(item) for item in root.items]
+    if root.kind is Kind.SCALAR and not root.style and root.tag is None:
+        if root.value in _NULLS:
+            return None
+        if root.value in ("true", "false"):
+            return root.value == "true"
+        if _INTEGER.fullmatch(root.value):
+            return int(root.value)
+    return root.value

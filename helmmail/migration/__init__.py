@@ -1,0 +1,1 @@
+"""The move itself: plan it, prove it, write it."""

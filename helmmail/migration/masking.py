@@ -1,0 +1,100 @@
+"""Hides the credentials in the lines of a diff."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from helmmail.document.source import Document
+from helmmail.document.template import FILLER
+from helmmail.document.tree import Kind, Node
+from helmmail.redact import MASK, is_credential, mask_url
+from helmmail.settings.find import is_encrypted
+
+# Text that no node covers: comments, dotenv lines, what stands in block scalars. `name: value` or `name=value`.
+_ASSIGNMENT = re.compile(
+    r"(?P<name>[A-Za-z_][\w.\-]*)(?P<equals>[\"']?\s*[:=]\s*)(?P<value>\"(?:\\.|[^\"\\])*\"|'[^']*'|[^\s\"'{\[|>&!*][^\r\n]*)"
+)
+_HARMLESS = frozenset({"true", "false", "null", "~", '""', "''", "none", "|", ">", "|-", ">-"})
+_EXPRESSION = re.compile(r"[\"']?(?:\{\{.*\}\}|\$\{[^}]*\}|\$\(\w+\))[\"']?")
+
+
+class Concealer:
+    """Shows the lines of one document without its credentials."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._spans = sorted(_secret_spans(document))
+        self.hidden = 0
+        """How many lines were shown with something masked."""
+
+    def __call__(self, number: int, line: str) -> str:
+        """What may be shown of a (0-based) line, given without its line end."""
+        start = self._document.line_offset(number)
+        shown = line
+        for first, last in reversed(self._within(start, start + len(line))):
+            shown = shown[: first - start] + MASK + shown[last - start :]
+        shown = mask_url(_ASSIGNMENT.sub(_conceal, shown))
+        self.hidden += shown != line
+        return shown
+
+    def _within(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The parts of secret spans on a line, without the indent of a block scalar's lines."""
+        found: list[tuple[int, int]] = []
+        for first, last in self._spans:
+            if first >= end:
+                break
+            if last > start:
+                first, last = max(first, start), min(last, end)
+                text = self._document.text[first:last]
+                first += len(text) - len(text.lstrip())
+                last -= len(text) - len(text.rstrip())
+                if last > first:
+                    found.append((first, last))
+        return found
+
+
+def _conceal(match: re.Match[str]) -> str:
+    value = match["value"]
+    if not is_credential(match["name"]) or value.lower() in _HARMLESS or value == MASK or _EXPRESSION.fullmatch(value):
+        return match[0]
+    return f"{match['name']}{match['equals']}{MASK}"
+
+
+def _secret_spans(document: Document) -> Iterator[tuple[int, int]]:
+    """The spans of the scalars that hold credentials, by the names that they stand under."""
+    for root in document.roots:
+        everything = root.kind is Kind.MAP and (is_encrypted(root) or _is_secret(root))
+        pending: list[tuple[Node, bool]] = [(root, False)]
+        while pending:
+            node, secret = pending.pop()
+            if node.kind is Kind.SEQ:
+                pending.extend((item, secret) for item in node.items)
+            elif node.kind is Kind.MAP:
+                name = node.get("name")
+                named = name is not None and name.kind is Kind.SCALAR and is_credential(name.value)
+                for key, value in node.pairs:
+                    hides = (everything and key.value in ("data", "stringData")) or is_credential(key.value)
+                    hides = hides or (named and key.value == "value")
+                    pending.append((value, (hides or secret) and not _REFERENCES & {key.value}))
+            elif secret and node.kind is Kind.SCALAR and node.value.lower() not in _HARMLESS and node.value:
+                yield from _scalar_span(document, node)
+
+
+_REFERENCES = frozenset({"secretKeyRef", "configMapKeyRef", "valueFrom", "remoteRef", "secretRef"})
+
+
+def _is_secret(root: Node) -> bool:
+    kind = root.get("kind")
+    return kind is not None and kind.value == "Secret"
+
+
+def _scalar_span(document: Document, node: Node) -> Iterator[tuple[int, int]]:
+    if node.style in ("|", ">"):
+        start, end = document.line_end(node.start), node.end
+    elif node.style:
+        start, end = node.start + 1, node.end - 1
+    else:
+        start, end = node.start, node.end
+    if document.masked[start:end].strip(FILLER):
+        yield start, end

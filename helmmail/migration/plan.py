@@ -1,0 +1,158 @@
+"""Plans the move over all files of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from helmmail import rules
+from helmmail.document.edit import Splice, apply, in_order
+from helmmail.document.source import Document
+from helmmail.errors import InputError, ProofError, merge_errors
+from helmmail.migration.blockplan import BlockPlan, SecretNeed, State, plan_block
+from helmmail.migration.leftover import leftovers, mentions
+from helmmail.migration.secrets import MENTIONS_SECRET, SecretPlan, encrypted_names, plan_secrets
+from helmmail.migration.target import Target
+from helmmail.model import Change, Finding, Severity
+from helmmail.settings.block import Reader
+from helmmail.settings.find import is_encrypted, is_encrypted_text
+
+
+@dataclass(slots=True)
+class FilePlan:
+    """What changes in one file."""
+
+    document: Document
+    blocks: list[BlockPlan] = field(default_factory=list)
+    secrets: SecretPlan | None = None
+    splices: list[Splice] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def changes(self) -> list[Change]:
+        """The changes of the file, by place."""
+        found = [change for block in self.blocks for change in block.changes]
+        if self.secrets is not None:
+            found += self.secrets.changes
+        return sorted(set(found), key=lambda change: (change.place, change.new is None))
+
+    @property
+    def new_text(self) -> str:
+        """The file's text after the move. Raises ProofError where splices overlap."""
+        try:
+            return apply(self.document.text, self.splices)
+        except ValueError as error:
+            raise ProofError(f"{self.document.path}: {error}") from None
+
+
+@dataclass(slots=True)
+class Plan:
+    """The plan of a run: the files that were looked at, those that change, and what is left to do."""
+
+    target: Target
+    files: list[FilePlan]
+    needs: list[SecretNeed]
+    missing: list[tuple[SecretNeed, str]]
+    """Keys that settings refer to and no given file makes."""
+
+    @property
+    def changed(self) -> list[FilePlan]:
+        """The files that the move writes."""
+        return [file for file in self.files if file.splices]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, by place."""
+        found = [finding for file in self.files for finding in file.findings]
+        return sorted(set(found), key=lambda each: (each.place is None, each.place, each.rule, each.message))
+
+
+def plan_move(
+    documents: Sequence[Document], target: Target, reader: Reader, moves: Callable[[Document], bool] = lambda _: True
+) -> Plan:
+    """Plans the move of all blocks in `documents`; `moves` says of which files (`--env`).
+
+    Raises InputError (all of them together) for files that cannot be read and settings that need an option.
+    """
+    errors: list[InputError] = []
+    files: list[FilePlan] = []
+    for document in documents:
+        file = FilePlan(document)
+        try:
+            if moves(document):
+                _plan_file(file, target, reader)
+            else:
+                _ = document.roots
+            files.append(file)
+        except InputError as error:
+            errors.append(error)
+    if errors:
+        raise merge_errors(errors)
+    needs = [need for file in files for block in file.blocks for need in block.needs]
+    for file in files:
+        file.secrets = _secrets(file.document, needs)
+        splices = [splice for block in file.blocks for splice in block.splices]
+        if file.secrets is not None:
+            splices += file.secrets.splices
+        file.splices = _unique(splices)
+        if moves(file.document):
+            file.findings = _findings(file, target)
+    made = {pair for file in files if file.secrets is not None for pair in file.secrets.made}
+    missing = {(need.secret, key): (need, key) for need in needs for key in need.keys if (need.secret, key) not in made}
+    return Plan(target, files, needs, list(missing.values()))
+
+
+def _plan_file(file: FilePlan, target: Target, reader: Reader) -> None:
+    document = file.document
+    errors: list[InputError] = []
+    if not (document.is_dotenv and is_encrypted_text(document)):
+        _ = document.roots
+    if not _mentions_either(document, target):
+        return
+    for block in reader.blocks(document):
+        try:
+            plan = plan_block(block, target)
+        except InputError as error:
+            errors.append(error)
+            continue
+        if plan.state is not State.STAYS:
+            file.blocks.append(plan)
+    if errors:
+        raise merge_errors(errors)
+
+
+def _mentions_either(document: Document, target: Target) -> bool:
+    lowered = document.text.lower()
+    hosts = (*target.source.mentions, *target.provider.mentions)
+    # A Secret's data is base64, so its text mentions no host.
+    return any(host in lowered for host in hosts) or ("kind: Secret" in document.text and "\ndata:" in document.text)
+
+
+def _secrets(document: Document, needs: Iterable[SecretNeed]) -> SecretPlan | None:
+    if not MENTIONS_SECRET.search(document.text):
+        return None
+    return plan_secrets(document, needs)
+
+
+def _unique(splices: Iterable[Splice]) -> list[Splice]:
+    """Splices without repetition: blocks that share an anchor ask for the same edit."""
+    return in_order(dict.fromkeys(splices))
+
+
+def _findings(file: FilePlan, target: Target) -> list[Finding]:
+    document = file.document
+    found = [finding for block in file.blocks for finding in block.findings]
+    if file.secrets is not None:
+        found += file.secrets.findings
+    encrypted = is_encrypted_text(document) or any(map(is_encrypted, document.roots))
+    if encrypted:
+        if any(True for _ in mentions(document.text, target.source)):
+            found.append(Finding(rules.ENCRYPTED, Severity.WARNING, "an encrypted file names the old host",
+                                 document.place(0), "edit it with the tool that encrypted it"))
+        return found
+    reported = {finding.place.line - 1 for finding in found if finding.place is not None}
+    found += leftovers(document, target.source, file.splices, reported=reported)
+    return found
+
+
+__all__ = ["FilePlan", "Plan", "encrypted_names", "plan_move"]

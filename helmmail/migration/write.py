@@ -1,0 +1,132 @@
+"""Writes all files of a move, or none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from helmmail.document.source import Document
+from helmmail.errors import InputError
+
+_TEMPORARY = re.compile(r"\..+\.helmmail-[0-9a-f]{8}\.tmp")
+
+
+def write_all(changes: Sequence[tuple[Document, bytes]]) -> None:
+    """Replaces each document's file by new bytes: all of them, or none where any cannot be written.
+
+    Each file is replaced by a rename within its folder, so that a kill leaves it whole, old or new; mode and
+    symlinks are kept. Raises InputError where a file cannot be written or is not what was read.
+    """
+    staged: list[tuple[Path, Path, Document]] = []
+    done: list[tuple[Path, Document]] = []
+    try:
+        with locked({_target(document.path).parent for document, _ in changes}):
+            for document, new in changes:
+                target = _target(document.path)
+                staged.append((_stage(target, new), target, document))
+            for _, target, document in staged:
+                _check_unchanged(target, document)
+            for temporary, target, document in staged:
+                temporary.replace(target)
+                done.append((target, document))
+            for folder in {target.parent for target, _ in done}:
+                _sync_folder(folder)
+    except OSError as error:
+        _roll_back(done)
+        raise InputError(f"{error.filename}: cannot be written: {error.strerror}; nothing was changed") from None
+    except BaseException:
+        _roll_back(done)
+        raise
+    finally:
+        for temporary, _, _ in staged:
+            temporary.unlink(missing_ok=True)
+
+
+def clean_temporary_files(folders: Iterable[str]) -> None:
+    """Removes what a killed run left behind in `folders`, unless another run is writing there now."""
+    for folder in set(folders):
+        try:
+            left = [entry.path for entry in os.scandir(folder or ".") if _TEMPORARY.fullmatch(entry.name)]
+        except OSError:
+            continue
+        if left:
+            with contextlib.suppress(InputError), locked({Path(folder or ".")}):
+                for path in left:
+                    Path(path).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folders: set[Path]) -> Iterator[None]:
+    """Holds a lock on each folder for the time of a write; the system drops it when the process ends.
+
+    Raises InputError where another helmmail holds one.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no folder locks
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        for folder in sorted(folders):
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{folder}: another helmmail is writing here; try again when it is done") from None
+            except OSError:  # a file system without locks
+                continue
+        yield
+
+
+def _target(path: str) -> Path:
+    """The file behind a path, with symlinks followed: the link stays, what it names is replaced."""
+    return Path(os.path.realpath(path))
+
+
+def _stage(target: Path, data: bytes) -> Path:
+    mode = os.stat(target)
+    if not mode.st_mode & 0o222 or not os.access(target, os.W_OK):
+        raise PermissionError(13, "the file is read-only", str(target))
+    temporary = target.with_name(f".{target.name}.helmmail-{secrets.token_hex(4)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), stat.S_IMODE(mode.st_mode))
+            with contextlib.suppress(PermissionError):
+                os.fchown(file.fileno(), mode.st_uid, mode.st_gid)
+            os.fsync(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _check_unchanged(target: Path, document: Document) -> None:
+    if target.read_bytes() != document.raw:
+        raise InputError(f"{document.path}: changed while helmmail was running; nothing was written, run it again")
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _roll_back(done: Sequence[tuple[Path, Document]]) -> None:
+    for target, document in done:
+        with contextlib.suppress(OSError):
+            _stage(target, document.raw).replace(target)

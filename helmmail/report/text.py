@@ -1,0 +1,85 @@
+"""The result as text for people: aligned, coloured on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from helmmail.model import Finding, Severity
+from helmmail.report.model import Result
+
+_CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1", "dim": "2"}
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Whether to colour."""
+
+    colour: bool = False
+
+    def paint(self, text: str, *names: str) -> str:
+        """`text` in the named colours, or as it is."""
+        if not self.colour or not text:
+            return text
+        return f"\x1b[{';'.join(_CODES[name] for name in names)}m{text}\x1b[0m"
+
+
+def render(result: Result, style: Style) -> str:
+    """The summary, the findings and what is left to do."""
+    lines = [*_rows(result, style), *_findings(result.findings, style), *_todo(result, style)]
+    headline = result.summary.get("headline")
+    if headline:
+        lines.append(style.paint(str(headline), "bold"))
+    return "".join(line + "\n" for line in lines)
+
+
+def _rows(result: Result, style: Style) -> Iterator[str]:
+    table = [(row.environment, row.text, row.place) for row in result.rows]
+    for environment, text, place in aligned(table):
+        yield f"{style.paint(environment, 'bold')}  {text}  {style.paint(place, 'dim')}".rstrip()
+
+
+def _findings(findings: Iterable[Finding], style: Style) -> Iterator[str]:
+    for finding in findings:
+        where = f"{finding.place}: " if finding.place is not None else ""
+        severity = style.paint(finding.severity.value, _COLOURS[finding.severity], "bold")
+        yield f"{where}{severity}: {finding.message} [{finding.rule}]"
+        if finding.fix:
+            yield f"    {finding.fix}"
+
+
+def _todo(result: Result, style: Style) -> Iterator[str]:
+    if not result.todo:
+        return
+    yield style.paint("Left to do by hand:", "bold")
+    for what, commands in result.todo:
+        yield f"  - {what}"
+        for command in commands:
+            yield from (f"      {line}" for line in command.split("\n"))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The rows with each column but the last padded to its widest cell."""
+    if not rows:
+        return []
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    widths[-1] = 0
+    return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+
+
+def paint_diff(diff: str, style: Style) -> str:
+    """A unified diff, coloured as git does it."""
+    if not style.colour:
+        return diff
+    painted = []
+    for line in diff.splitlines(keepends=True):
+        body, end = line.rstrip("\n"), line[len(line.rstrip("\n")) :]
+        if body.startswith(("--- ", "+++ ")):
+            body = style.paint(body, "bold")
+        elif body.startswith("@@"):
+            body = style.paint(body, "blue")
+        elif body[:1] in "+-":
+            body = style.paint(body, "green" if body[0] == "+" else "red")
+        painted.append(body + end)
+    return "".join(painted)

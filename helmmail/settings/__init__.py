@@ -1,0 +1,1 @@
+"""Mail settings: providers, dialects, and the blocks of settings that documents hold."""

@@ -1,0 +1,351 @@
+"""Settings blocks: one carrier read through one dialect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from helmmail.document.source import Document
+from helmmail.model import Place, Security
+from helmmail.settings.carrier import Carrier, Entry, Form, Name, secret_name
+from helmmail.settings.dialect import HOST_ROLES, Dialect, Dialects, Flag, Shape, UrlScheme, fold
+from helmmail.settings.find import carriers
+
+IMPLICIT_PORTS = frozenset({465, 2465})
+"""Ports that take TLS from the first byte: 465 (RFC 8314, section 7.3), 2465 by the providers' custom."""
+STARTTLS_PORTS = frozenset({25, 587, 2525, 2587})
+
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s@?#]+)(?::(?P<port>\d{1,5}))?")
+_URL = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:(?P<userinfo>[^@/?#\s]*)@)?(?P<host>\[[^\]]+\]|[^:/?#\s]+)"
+    r"(?::(?P<port>\d{1,5}))?(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Block:
+    """Mail settings that belong together.
+
+    `settings` has the entries of each role, duplicates in file order (the last one counts); `flags` the TLS
+    settings that stand, and those of the dialect that do not (with no entry).
+    """
+
+    carrier: Carrier
+    dialect: str
+    shape: Shape | None
+    schemes: tuple[UrlScheme, ...]
+    host_entry: Entry
+    settings: dict[str, list[Entry]]
+    flags: dict[Name, tuple[Flag, list[Entry]]]
+    unclear: list[Entry] = field(default_factory=list)
+    names: dict[int, Name] = field(default_factory=dict)
+    """The name (a path, for nested ones) of each entry, by where its key starts."""
+    sender_parameter: str = ""
+    """The key of a URL's query that holds the sender, "" where the dialect has none."""
+    truth: str = ""
+    """How the dialect's applications spell true, "" where any way will do."""
+
+    @property
+    def document(self) -> Document:
+        """The document that the block stands in."""
+        return self.carrier.document
+
+    @property
+    def place(self) -> Place:
+        """Where the block's host stands."""
+        return self.document.place(self.host_entry.key_start)
+
+    @property
+    def host_role(self) -> str:
+        """Which of HOST_ROLES names the server here."""
+        return next(role for role in HOST_ROLES if role in self.settings)
+
+    def entry(self, role: str) -> Entry | None:
+        """The entry that counts for a role."""
+        entries = self.settings.get(role)
+        return entries[-1] if entries else None
+
+    def literal(self, role: str) -> str | None:
+        """The literal text of a role, None where there is none."""
+        entry = self.entry(role)
+        return entry.value.literal if entry is not None else None
+
+    @property
+    def host(self) -> str | None:
+        """The server's name, in lower case; None where it is not written here."""
+        text = self.host_entry.value.literal
+        if text is None:
+            return None
+        match = server(self.host_role, text)
+        return match["host"].lower().rstrip(".") if match else None
+
+    @property
+    def port(self) -> int | None:
+        """The port that is written, or that the dialect takes without one."""
+        text = self.literal("port")
+        if text is not None:
+            return int(text) if text.strip().isdigit() else None
+        if "port" not in self.settings and self.host_role != "host":
+            host = self.host_entry.value.literal
+            match = server(self.host_role, host) if host else None
+            if match and match["port"]:
+                return int(match["port"])
+            if match and self.host_role == "url":
+                scheme = url_scheme(self.schemes, match)
+                return scheme.port if scheme else None
+        if "port" not in self.settings and self.shape is not None:
+            return self.shape.default_port
+        return None
+
+    @property
+    def security(self) -> Security | None:
+        """The TLS mode that the settings ask for; None where they do not say, or contradict one another."""
+        modes = self.possible_security()
+        return modes[0] if len(modes) == 1 else None
+
+    def possible_security(self) -> list[Security]:
+        """Every TLS mode that goes with the settings, narrowed by the port where they leave a choice."""
+        if self.host_role == "url":
+            text = self.host_entry.value.literal
+            match = server("url", text) if text else None
+            scheme = url_scheme(self.schemes, match) if match else None
+            if scheme is not None:
+                return [scheme.security]
+        if not self.flags:
+            return []
+        modes = [mode for mode in Security if all(self._flag_fits(name, mode) for name in self.flags)]
+        if len(modes) > 1:
+            likely = port_security(self.port)
+            return [likely] if likely in modes else modes
+        return modes
+
+    def _flag_fits(self, name: Name, mode: Security) -> bool:
+        flag, entries = self.flags[name]
+        if not entries:
+            return flag.fits(None, mode)
+        value = entries[-1].value
+        if value.form is Form.EMPTY:
+            return flag.fits(None, mode) or flag.fits("", mode)
+        return value.form is not Form.LITERAL or flag.fits(value.text, mode)
+
+    def inherits(self, entry: Entry) -> bool:
+        """Whether an entry comes from elsewhere, by a merge key."""
+        start, end = self.carrier.span
+        return not start <= entry.key_start <= end
+
+    def members(self) -> Iterator[Entry]:
+        """Every entry of the block."""
+        for entries in self.settings.values():
+            yield from entries
+        for _, entries in self.flags.values():
+            yield from entries
+        yield from self.unclear
+
+    def secret_of(self, role: str) -> tuple[str, str] | None:
+        """The Secret and the key that a role refers to, as they are written."""
+        entry = self.entry(role)
+        if entry is None or entry.value.form is not Form.REFERENCE or entry.value.secret_key is None:
+            return None
+        return secret_name(self.document, entry), entry.value.secret_key.value
+
+
+def port_security(port: int | None) -> Security | None:
+    """The TLS mode that a port stands for by custom."""
+    if port in IMPLICIT_PORTS:
+        return Security.IMPLICIT
+    return Security.STARTTLS if port in STARTTLS_PORTS else None
+
+
+def server(role: str, text: str) -> re.Match[str] | None:
+    """The host, and the port if any, in the value of a host role."""
+    return _URL.match(text.strip()) if role == "url" else _HOST_PORT.fullmatch(text.strip())
+
+
+def url_scheme(schemes: Iterable[UrlScheme], match: re.Match[str]) -> UrlScheme | None:
+    """The first of a dialect's schemes that a URL is written in."""
+    query = url_query(match)
+    for scheme in schemes:
+        if scheme.scheme == match["scheme"].lower() and all(
+            query.get(key, "").lower() == value.lower() for key, value in scheme.query.items()
+        ):
+            return scheme
+    return None
+
+
+def url_query(match: re.Match[str]) -> dict[str, str]:
+    """A URL's query, percent-decoded."""
+    pairs = (pair.partition("=") for pair in (match["query"] or "").split("&") if pair)
+    return {unquote(key): unquote(value) for key, _, value in pairs}
+
+
+class Reader:
+    """Reads the blocks of carriers and documents.
+
+    `is_known_host` says of a literal host whether it is a mail server's; it lets a setting of an unusual
+    name be read as a host.
+    """
+
+    def __init__(self, dialects: Dialects, is_known_host: Callable[[str], bool], forced: Dialect | None = None) -> None:
+        self._dialects = dialects
+        self._known = is_known_host
+        self._forced = forced
+
+    def blocks(self, document: Document) -> list[Block]:
+        """The blocks of a document, in file order. Raises InputError where it cannot be read."""
+        found = [candidate for carrier in carriers(document, self._dialects) for candidate in self._candidates(carrier)]
+        best: dict[tuple[int, int], tuple[tuple[int, int, int], Block]] = {}
+        for score, block in found:
+            for entry in block.settings[block.host_role]:
+                owner = block.carrier.span[0] if block.inherits(entry) else -1
+                held = best.get((entry.key_start, owner))
+                if held is None or score > held[0]:
+                    best[entry.key_start, owner] = (score, block)
+        unique = {id(block): block for _, block in best.values()}
+        return sorted(unique.values(), key=lambda block: block.host_entry.key_start)
+
+    def read(self, carrier: Carrier) -> list[Block]:
+        """The blocks of one carrier."""
+        return [block for _, block in self._candidates(carrier)]
+
+    def _candidates(self, carrier: Carrier) -> Iterator[tuple[tuple[int, int, int], Block]]:
+        names = {entry.name for entry in carrier.entries}
+        seen: set[int] = set()
+        for name in names:
+            for dialect, shape in self._dialects.by_host_name.get(name, ()):
+                if id(shape) not in seen:
+                    seen.add(id(shape))
+                    yield from self._named(carrier, dialect, shape)
+        path = tuple(part for part in carrier.path if not part.isdigit())
+        for dialect, shape in self._dialects.by_place.get(path[-1], ()) if path else ():
+            if path[-len(shape.at) :] == shape.at:
+                yield from self._named(carrier, dialect, shape)
+        yield from self._generic(carrier)
+
+    def _named(
+        self, carrier: Carrier, dialect: Dialect, shape: Shape
+    ) -> Iterator[tuple[tuple[int, int, int], Block]]:
+        if self._forced is not None and dialect.id != self._forced.id:
+            return
+        hosts = [(name, carrier.find(name)) for name in shape.host_names]
+        hosts = [(name, entries) for name, entries in hosts if entries]
+        if not hosts or (shape.needs and not any(carrier.find(name) for name in shape.needs)):
+            return
+        present = {name: entries for name in shape.roles if (entries := carrier.find(name))}
+        flags = {name: (flag, carrier.find(name)) for name, flag in shape.flags.items()}
+        known = len(present) + sum(1 for _, entries in flags.values() if entries)
+        known += sum(1 for name in shape.other if carrier.find(name))
+        score = (2, known + (len(shape.at) > 1), dialect.rank)
+        for here in _by_branch(carrier, hosts[0][1]):
+            settings: dict[str, list[Entry]] = {shape.roles[hosts[0][0]]: here}
+            for role, order in shape.order.items():
+                if role in HOST_ROLES:
+                    continue
+                for name in order:
+                    if name in present:
+                        settings.setdefault(role, []).extend(_near(here[-1], present[name]))
+            settings = {role: entries for role, entries in settings.items() if entries}
+            own_flags = {name: (flag, _near(here[-1], entries)) for name, (flag, entries) in flags.items()}
+            names = {entry.key_start: name for name, entries in present.items() for entry in entries}
+            names.update((entry.key_start, name) for name, (_, entries) in flags.items() for entry in entries)
+            yield score, Block(
+                carrier, dialect.id, shape, dialect.schemes, here[-1], settings, own_flags, [], names,
+                dialect.sender_parameter, str(dialect.data.get("truth", "")),
+            )
+
+    def _generic(self, carrier: Carrier) -> Iterator[tuple[tuple[int, int, int], Block]]:
+        generic = self._dialects.generic
+        in_mail = any(generic.mail.search(part) for part in carrier.path[-2:])
+        stems: dict[tuple[str, str], list[Entry]] = {}
+        for entry in carrier.entries:
+            text = entry.value.literal or ""
+            found = generic.host_stem(entry.name, in_mail)
+            if found is not None:
+                stem, role = found
+                if role != "url" and "://" in text:
+                    role = "url"
+                elif role == "host" and _HOST_PORT.fullmatch(text) and ":" in text:
+                    role = "hostport"
+                if text and (role != "url" or "://" in text):
+                    if role != "url" and not _plausible_host(text):
+                        continue
+                elif entry.value.form in (Form.LITERAL, Form.OTHER) or role == "url":
+                    continue
+                stems.setdefault((stem, role), []).append(entry)
+            elif text and (in_mail or generic.mail.search(entry.name)) and fold(entry.name) not in generic.not_mail:
+                role = "url" if "://" in text else "hostport" if ":" in text else "host"
+                match = server(role, text)
+                if match and self._known(match["host"]):
+                    stems.setdefault((fold(entry.name), role), []).append(entry)
+        for (stem, role), hosts in stems.items():
+            for here in _by_branch(carrier, hosts):
+                block = self._generic_block(carrier, stem, role, here, len(stems))
+                yield (1, len(stem), 0), block
+
+    def _generic_block(
+        self, carrier: Carrier, stem: str, host_role: str, here: list[Entry], stems: int
+    ) -> Block:
+        generic = self._dialects.generic
+        settings: dict[str, list[Entry]] = {host_role: here}
+        flags: dict[Name, tuple[Flag, list[Entry]]] = {}
+        unclear: list[Entry] = []
+        strays: list[Entry] = []
+        for entry in self._generic_entries(carrier):
+            folded = fold(entry.name)
+            if entry in here:
+                continue
+            if not folded.startswith(stem):
+                strays.append(entry)
+                continue
+            word = folded[len(stem) :]
+            role = generic.roles.get(word)
+            if role is not None and role not in HOST_ROLES:
+                settings.setdefault(role, []).extend(_near(here[-1], [entry]))
+            elif word in generic.flags:
+                flags[(entry.name,)] = (generic.flags[word], _near(here[-1], [entry]))
+                if (twin := generic.twin(entry.name, word)) is not None:
+                    flags.setdefault((twin,), (generic.twins[word], []))
+            elif word in generic.ambiguous:
+                unclear.append(entry)
+        if stems == 1:
+            for entry in strays:
+                word = generic.mail.sub("", fold(entry.name), count=1)
+                role = generic.roles.get(word) if word != fold(entry.name) else None
+                if role in ("sender", "user", "password", "port", "secret") and role not in settings:
+                    settings[role] = _near(here[-1], [entry])
+        settings = {role: entries for role, entries in settings.items() if entries}
+        return Block(carrier, generic.id, None, generic.schemes, here[-1], settings, flags, unclear)
+
+    def _generic_entries(self, carrier: Carrier) -> Iterator[Entry]:
+        """A carrier's entries, and those of maps below it that only group them (`auth: {username: ...}`)."""
+        for entry in carrier.entries:
+            if entry.value.form is Form.OTHER and fold(entry.name) in ("auth", "properties", "credentials", "tls"):
+                yield from carrier.below_entry(entry)
+            else:
+                yield entry
+
+
+def _plausible_host(text: str) -> bool:
+    match = _HOST_PORT.fullmatch(text.strip())
+    return bool(match) and not text.startswith("/") and "@" not in text and text not in ("true", "false")
+
+
+def _by_branch(carrier: Carrier, hosts: list[Entry]) -> Iterable[list[Entry]]:
+    """Hosts of one name by the template branch that they stand in."""
+    branches = carrier.document.branches
+    if not branches:
+        return [hosts]
+    groups: dict[tuple[int, ...], list[Entry]] = {}
+    for entry in hosts:
+        groups.setdefault(branches.at(entry.key_start), []).append(entry)
+    return groups.values()
+
+
+def _near(host: Entry, entries: list[Entry]) -> list[Entry]:
+    """Those of `entries` that can be rendered together with the host."""
+    branches = host.carrier.document.branches
+    if not branches:
+        return entries
+    return [entry for entry in entries if branches.together(entry.key_start, host.key_start)]

@@ -1,0 +1,259 @@
+"""Dialects: how applications name their SMTP settings and spell TLS. Data, read from profiles."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from helmmail.document.edit import is_true
+from helmmail.errors import InputError
+from helmmail.model import Security
+from helmmail.settings import profiles
+from helmmail.settings.provider import suggest
+
+Word = str | bool
+"""A TLS setting's value: a truth, written in the block's own spelling, or a word of the application's."""
+
+HOST_ROLES = ("host", "hostport", "url")
+"""The roles that hold the server's name; a block has one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One TLS setting: the words that it may have in each mode, the first being the one to write.
+
+    `default` is the word that unset stands for; None where unset leaves the choice to the port.
+    """
+
+    words: Mapping[Security, tuple[Word, ...]]
+    default: Word | None
+    same_as: str = ""
+    """Another name of the same setting: set, it stands in for that one's default."""
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Flag:
+        """A flag from a profile's `tls` entry."""
+        words = {
+            mode: tuple(data[mode.value] if isinstance(data[mode.value], list) else [data[mode.value]])
+            for mode in Security
+            if mode.value in data
+        }
+        return cls(words, data.get("default"), data.get("same_as", ""))
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether the flag is true or false, rather than one of several words."""
+        return all(isinstance(word, bool) for words in self.words.values() for word in words)
+
+    def fits(self, text: str | None, mode: Security) -> bool:
+        """Whether the flag, as written or (None) unset, goes with `mode`."""
+        words = self.words.get(mode, ())
+        if text is None:
+            return self.default is None or self.default in words
+        truth = is_true(text)
+        return any(truth is word if isinstance(word, bool) else text.lower() == word.lower() for word in words)
+
+
+@dataclass(frozen=True)
+class UrlScheme:
+    """What a URL's scheme, with a query key or without, says about TLS."""
+
+    scheme: str
+    security: Security
+    query: Mapping[str, str]
+    port: int | None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The names of one dialect in one kind of carrier.
+
+    `roles` maps a name to its role; a name is a key, or a path of keys below the block's map (native only).
+    `order` holds, for each role, the names in order of preference.
+    """
+
+    at: tuple[str, ...]
+    prefix: str
+    roles: Mapping[tuple[str, ...], str]
+    order: Mapping[str, tuple[tuple[str, ...], ...]]
+    other: frozenset[tuple[str, ...]]
+    needs: frozenset[tuple[str, ...]]
+    """Names of which one must stand, where the others are too common to tell the application."""
+    flags: Mapping[tuple[str, ...], Flag]
+    default_port: int | None
+
+    @cached_property
+    def host_names(self) -> tuple[tuple[str, ...], ...]:
+        """The names that hold the server, in order of preference."""
+        return tuple(name for role in HOST_ROLES for name in self.order.get(role, ()))
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the shape is a nested map of values, not environment variables."""
+        return bool(self.at)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One application's (or framework's) way to name its settings. `data` is the profile as written."""
+
+    id: str
+    title: str
+    rank: int
+    shapes: tuple[Shape, ...]
+    schemes: tuple[UrlScheme, ...]
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sender_parameter(self) -> str:
+        """The key of a URL's query that holds the sender, "" where there is none."""
+        return str(self.data.get("url", {}).get("sender", ""))
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Dialect:
+        """A dialect from a profile that `schemas/dialect.schema.json` accepts."""
+        shapes = []
+        if "env" in data:
+            shapes.append(_shape(data["env"], (), env=True))
+        for native in data.get("native", ()):
+            at = native["at"]
+            for place in at if at and isinstance(at[0], list) else [at]:
+                shapes.append(_shape(native, tuple(place), env=False))
+        return cls(
+            data["id"], data.get("title", data["id"]), data.get("rank", 0), tuple(shapes), read_schemes(data), data
+        )
+
+
+def read_schemes(data: Mapping[str, Any]) -> tuple[UrlScheme, ...]:
+    """The URL schemes of a profile, in its order of preference."""
+    return tuple(
+        UrlScheme(each["scheme"], Security(each["security"]), each.get("query", {}), each.get("port"))
+        for each in data.get("url", {}).get("schemes", ())
+    )
+
+
+def _shape(data: Mapping[str, Any], at: tuple[str, ...], *, env: bool) -> Shape:
+    def name(text: str) -> tuple[str, ...]:
+        return (text,) if env else tuple(text.split("/"))
+
+    order = {
+        role: tuple(name(each) for each in (names if isinstance(names, list) else [names]))
+        for role, names in data["keys"].items()
+    }
+    return Shape(
+        at=at,
+        prefix=data.get("prefix", ""),
+        roles={each: role for role, names in order.items() for each in names},
+        order=order,
+        other=frozenset(name(each) for each in data.get("other", ())),
+        needs=frozenset(name(each) for each in data.get("needs", ())),
+        flags={name(key): Flag.from_data(flag) for key, flag in data.get("tls", {}).items()},
+        default_port=data.get("default_port"),
+    )
+
+
+_WORD_BREAK = re.compile(r"[^0-9A-Za-z]+")
+
+
+def fold(name: str) -> str:
+    """A name without case and separators: `SMTP_USER_NAME` and `smtpUserName` are one."""
+    return _WORD_BREAK.sub("", name).lower()
+
+
+class Generic:
+    """The dialect of last resort: names are read by the words in them; nothing is ever inserted."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        """Reads `generic.yaml`."""
+        self.id: str = data["id"]
+        self.title: str = data["title"]
+        self.data = data
+        self.roles: dict[str, str] = {word: role for role, words in data["words"].items() for word in words}
+        self.flags = {word: Flag.from_data(flag) for word, flag in data["tls"].items()}
+        self.twins = {one: Flag(self.flags[other].words, False) for one, other in data.get("twins", {}).items()}
+        self._twin_words: dict[str, str] = data.get("twins", {})
+        self.ambiguous = frozenset(data["ambiguous_tls"])
+        self.schemes = read_schemes(data)
+        self.not_mail = frozenset(data["not_mail"])
+        mail = "|".join(sorted(data["mail_words"], key=len, reverse=True))
+        self.mail = re.compile(mail, re.IGNORECASE)
+        words = [word for role in HOST_ROLES for word in data["words"].get(role, ())]
+        self._host_word = re.compile(f"(?:{'|'.join(sorted(words, key=len, reverse=True))})$")
+
+    def twin(self, name: str, word: str) -> str | None:
+        """The name of the flag that goes with another (`useTls` with `useSsl`), in the same spelling."""
+        other = self._twin_words.get(word)
+        if other is None:
+            return None
+        old, new = _difference(word, other)
+        at = name.lower().rfind(old)
+        if at < 0:
+            return None
+        found = name[at : at + len(old)]
+        spelled = new.upper() if found.isupper() else new.capitalize() if found[:1].isupper() else new
+        return name[:at] + spelled + name[at + len(old) :]
+
+    def host_stem(self, name: str, in_mail: bool) -> tuple[str, str] | None:
+        """For a name that holds a server: what precedes the role's word in it, folded, and the role.
+
+        `in_mail` says that the map itself is about mail, so that a bare `host` is enough.
+        """
+        folded = fold(name)
+        match = self._host_word.search(folded)
+        if match is None or folded in self.not_mail:
+            return None
+        stem = folded[: match.start()]
+        if self.mail.search(stem) or (in_mail and not stem):
+            return stem, self.roles[match[0]]
+        return None
+
+
+def _difference(one: str, other: str) -> tuple[str, str]:
+    """The parts in which two words differ, without what they begin with: `ssl` and `tls`."""
+    start = len(os.path.commonprefix([one, other]))
+    return one[start:], other[start:]
+
+
+class Dialects:
+    """All known dialects, indexed by the names that give a block away."""
+
+    def __init__(self, dialects: Iterable[Dialect], generic: Generic) -> None:
+        """Later dialects replace earlier ones of the same id."""
+        self._by_id = {dialect.id: dialect for dialect in dialects}
+        self.generic = generic
+        self.by_host_name: dict[str, list[tuple[Dialect, Shape]]] = {}
+        self.by_place: dict[str, list[tuple[Dialect, Shape]]] = {}
+        for dialect in self._by_id.values():
+            for shape in dialect.shapes:
+                if shape.is_native:
+                    self.by_place.setdefault(shape.at[-1], []).append((dialect, shape))
+                else:
+                    for name in shape.host_names:
+                        self.by_host_name.setdefault(name[0], []).append((dialect, shape))
+
+    @classmethod
+    def load(cls, extra: Iterable[Dialect] = ()) -> Dialects:
+        """helmmail's own profiles, and `extra` over them."""
+        named: list[Dialect] = []
+        generic: Generic | None = None
+        for data in profiles.load("dialects"):
+            if data["id"] == "generic":
+                generic = Generic(data)
+            else:
+                named.append(Dialect.from_data(data))
+        assert generic is not None
+        return cls([*named, *extra], generic)
+
+    def __iter__(self) -> Iterator[Dialect]:
+        return iter(self._by_id.values())
+
+    def get(self, name: str) -> Dialect:
+        """The dialect of an id or another name; raises InputError for an unknown one."""
+        for dialect in self._by_id.values():
+            if name == dialect.id or name in dialect.data.get("aliases", ()):
+                return dialect
+        raise InputError(f"unknown dialect '{name}'; `helmmail dialects` lists them" + suggest(name, self._by_id))

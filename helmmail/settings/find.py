@@ -1,0 +1,165 @@
+"""Finds the carriers in a document that may hold mail settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from helmmail.document.source import Document, block_body
+from helmmail.document.tree import Anchors, Kind, Node, YamlError, parse
+from helmmail.settings.carrier import Carrier, LineCarrier, ListCarrier, MapCarrier, PairCarrier, Path
+from helmmail.settings.dialect import Dialects
+
+_STORES = {"Secret": ("stringData", "data"), "ConfigMap": ("data",), "ExternalSecret": ()}
+_SECTION = re.compile(r"^[ \t]*\[(?P<name>[^\]\r\n]+)\][ \t]*\r?$", re.MULTILINE)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def kind_of(root: Node) -> str:
+    """The `kind` of a Kubernetes manifest, "" for anything else."""
+    if root.kind is not Kind.MAP:
+        return ""
+    kind = root.get("kind")
+    return kind.value if kind is not None and kind.kind is Kind.SCALAR and root.get("apiVersion") is not None else ""
+
+
+def is_encrypted(root: Node) -> bool:
+    """Whether a document is sealed by SOPS or as a SealedSecret, and so must not be edited."""
+    if root.kind is not Kind.MAP:
+        return False
+    sops = root.get("sops")
+    return (sops is not None and sops.kind is Kind.MAP and sops.get("mac") is not None) or kind_of(root) == "SealedSecret"
+
+
+def is_encrypted_text(document: Document) -> bool:
+    """As `is_encrypted`, for a dotenv file that SOPS wrote."""
+    return document.is_dotenv and re.search(r"^sops_mac=", document.text, re.MULTILINE) is not None
+
+
+def carriers(document: Document, dialects: Dialects) -> Iterator[Carrier]:
+    """The carriers of a document that name something of mail; encrypted documents have none.
+
+    Raises InputError where the document cannot be read.
+    """
+    if document.is_dotenv:
+        if not is_encrypted_text(document):
+            yield LineCarrier(document, (), (0, len(document.text)))
+        return
+    finder = _Finder(document, dialects)
+    for root in document.roots:
+        if not is_encrypted(root):
+            yield from finder.search(root, ())
+
+
+_NO_ANCHORS = Anchors(Node(Kind.MAP, 0, 0, "", ""))
+
+
+class _Finder:
+    def __init__(self, document: Document, dialects: Dialects) -> None:
+        self.document = document
+        self.hosts = dialects.by_host_name
+        self.places = dialects.by_place
+        self.mail = dialects.generic.mail.search
+
+    def search(self, root: Node, path: Path) -> Iterator[Carrier]:
+        """The carriers below `root`, which stands at `path`."""
+        anchors = Anchors(root) if "&" in self.document.text else _NO_ANCHORS
+        kind = kind_of(root)
+        stores = [(key, root.get(key)) for key in _STORES.get(kind, ())]
+        if kind == "ExternalSecret":
+            stores = [("data", _descend(root, ("spec", "target", "template", "data")))]
+        special = {id(node): key for key, node in stores if node is not None}
+        env_from: dict[int, tuple[str, ...]] = {}
+        pending: list[tuple[Node, Path]] = [(root, path)]
+        while pending:
+            node, at = pending.pop()
+            if node.kind is Kind.MAP:
+                if self._map_matters(node, at):
+                    store = special.get(id(node))
+                    carrier = MapCarrier(
+                        self.document,
+                        at,
+                        node,
+                        anchors,
+                        strings_only=store is not None,
+                        encoded=store == "data" and kind == "Secret",
+                        store=store is not None,
+                    )
+                    carrier.env_from = env_from.get(id(node), ())
+                    yield carrier
+                sources = node.get("envFrom")
+                if sources is not None:
+                    names = _env_from(sources, anchors)
+                    env_from.update((id(value), names) for _, value in node.pairs)
+                for key, value in reversed(node.pairs):
+                    if value.kind is not Kind.ALIAS:
+                        pending.append((value, (*at, key.value)))
+            elif node.kind is Kind.SEQ:
+                for found in self._sequence(node, at, anchors):
+                    found.env_from = env_from.get(id(node), ())
+                    yield found
+                pending.extend((item, (*at, str(index))) for index, item in reversed(list(enumerate(node.items))))
+            elif node.style == "|" and self.mail(node.value):
+                yield from self._embedded(node, at)
+
+    def _map_matters(self, node: Node, at: Path) -> bool:
+        if at and (at[-1] in self.places or self.mail(at[-1])):
+            return True
+        hosts, mail = self.hosts, self.mail
+        return any(key.value in hosts or mail(key.value) for key, _ in node.pairs)
+
+    def _sequence(self, node: Node, at: Path, anchors: Anchors) -> Iterator[Carrier]:
+        groups: dict[str, list[Node]] = {}
+        pairs = False
+        for item in node.items:
+            if item.kind is Kind.SCALAR:
+                pairs = pairs or "=" in item.value
+            elif item.kind is Kind.MAP:
+                name = item.get("name")
+                if name is not None and name.kind is Kind.SCALAR and name.style not in ("|", ">"):
+                    variable = _VARIABLE.fullmatch(name.value)
+                    groups.setdefault("" if variable else name.value.rpartition(".")[0] + ".", []).append(item)
+        for qualifier, items in groups.items():
+            if qualifier == ".":
+                continue
+            if any(self.mail(item.get("name").value) for item in items):  # type: ignore[union-attr]
+                parts = tuple(part for part in qualifier.split(".") if part)
+                yield ListCarrier(self.document, (*at, *parts), node, items, anchors, qualifier)
+        if pairs and any(self.mail(item.value) for item in node.items if item.kind is Kind.SCALAR):
+            yield PairCarrier(self.document, at, node)
+
+    def _embedded(self, node: Node, at: Path) -> Iterator[Carrier]:
+        start, end = block_body(self.document, node)
+        try:
+            roots = parse(self.document.masked[start:end], start)
+        except YamlError:
+            roots = []
+        if roots and all(root.kind is Kind.MAP for root in roots):
+            for root in roots:
+                yield from self.search(root, at)
+            return
+        sections = list(_SECTION.finditer(self.document.masked, start, end))
+        first = sections[0].start() if sections else end
+        yield LineCarrier(self.document, at, (start, first))
+        for index, section in enumerate(sections):
+            until = sections[index + 1].start() if index + 1 < len(sections) else end
+            yield LineCarrier(self.document, (*at, section["name"]), (section.end(), until))
+
+
+def _env_from(sources: Node, anchors: Anchors) -> tuple[str, ...]:
+    """`Secret name` or `ConfigMap name` for each source of a container's envFrom."""
+    resolved = anchors.resolve(sources) if sources.kind is Kind.ALIAS else sources
+    found: list[str] = []
+    for item in resolved.items if resolved is not None else ():
+        for word, store in (("secretRef", "Secret"), ("configMapRef", "ConfigMap"), ("secret", "Secret")):
+            reference = item.get(word) if item.kind is Kind.MAP else None
+            name = reference.get("name") if reference is not None and reference.kind is Kind.MAP else reference
+            if name is not None and name.kind is Kind.SCALAR:
+                found.append(f"{store} {name.value}")
+    return tuple(found)
+
+
+def _descend(node: Node | None, path: Path) -> Node | None:
+    for key in path:
+        node = node.get(key) if node is not None and node.kind is Kind.MAP else None
+    return node
