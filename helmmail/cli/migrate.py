@@ -86,10 +86,14 @@ class _Migration:
         reader = Reader(workspace.dialects, lambda host: self._is_mail_host(target, host))
         if self.writes:
             clean_temporary_files(os.path.dirname(os.path.realpath(path)) for path in workspace.inventory.files)
-        documents = workspace.documents(_relevance(target))
-        plan = plan_move(documents, target, reader, lambda document: workspace.chosen(document.path))
+        layers = [release.files for each in workspace.environments for release in each.releases if len(release.files) > 1]
+
+        def plan_over(documents: Sequence[Document]) -> Plan:
+            return plan_move(documents, target, reader, lambda document: workspace.chosen(document.path), layers)
+
+        plan = plan_over(workspace.documents(_relevance(target)))
         self._check_source(plan, target)
-        results = [prove(file, target, reader) for file in plan.changed]
+        results = prove(plan, plan_over)
         broken = _broken(plan.changed, results, reader)
         if self.writes and not broken:
             write_all([(file.document, result.raw) for file, result in zip(plan.changed, results, strict=True)])

@@ -38,3 +38,12 @@ class Branches:
         first, second = self.at(one), self.at(other)
         shared = min(len(first), len(second))
         return first[:shared] == second[:shared]
+
+    def leave(self, offset: int, branch: tuple[int, ...]) -> int:
+        """Where the control action stands that leads from `offset` back into `branch`; `offset` if it is there."""
+        index = bisect_right(self._starts, offset) - 1
+        if self._paths[index] == branch:
+            return offset
+        return next(
+            (start for start, path in zip(self._starts[index:], self._paths[index:], strict=True) if path == branch), offset
+        )

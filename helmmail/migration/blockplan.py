@@ -51,9 +51,15 @@ class BlockPlan:
     needs: list[SecretNeed] = field(default_factory=list)
 
 
-def plan_block(block: Block, target: Target) -> BlockPlan:
-    """The plan for a block. Raises InputError where the user has to name a Secret."""
-    return _Planner(block, target).plan()
+def plan_block(block: Block, target: Target, base: BlockPlan | None = None) -> BlockPlan:
+    """The plan for a block. Raises InputError where the user has to name a Secret.
+
+    A partial block follows `base`, the plan of the block that has the host.
+    """
+    planner = _Planner(block, target)
+    if base is not None:
+        planner.follow(base)
+    return planner.plan()
 
 
 def state_of(block: Block, target: Target) -> State:
@@ -77,14 +83,27 @@ class _Planner:
     def plan(self) -> BlockPlan:
         if self.result.state is State.STAYS:
             return self.result
-        if self.result.state is State.THERE:
+        if self.result.state is State.THERE and not self.block.partial:
             self._keep_working_port()
-        self._host()
+        if not self.block.partial:
+            self._host()
         self._port()
         self._flags()
         self._sender()
         self._credentials()
         return self.result
+
+    def follow(self, base: BlockPlan) -> None:
+        """Takes the state, and the port that a block at the target keeps, from the block that has the host."""
+        self.result.state = base.state
+        if base.state is State.THERE:
+            self.port = base.block.port or self.port
+            self.security = self.target.provider.security(self.port) or self.security
+
+    @property
+    def _inserts_nothing(self) -> bool:
+        """Whether the settings that are missing here stand, or get inserted, where the host stands."""
+        return self.block.partial or self.block.inherits(self.block.host_entry)
 
     # -- what every step uses -------------------------------------------------------------------------------
 
@@ -148,7 +167,7 @@ class _Planner:
     def _may_insert(self) -> bool:
         """Whether missing settings can be added: the dialect must know their names (and, by a merge key, the
         map that they come from gets them)."""
-        return self.block.shape is not None and not self.block.inherits(self.block.host_entry)
+        return self.block.shape is not None and not self._inserts_nothing
 
     def _insert(self, name: Name, text: str, reason: str, *, number: bool = False) -> bool:
         anchor = self._last(name)
@@ -251,15 +270,14 @@ class _Planner:
         entries = block.settings.get("port", [])
         for entry in entries:
             self._settle(entry, str(self.port), f"{self.security.value} port of {self.target.provider.id}")
-        if entries or block.host_role != "host":
+        if entries or block.host_role != "host" or self._inserts_nothing:
             return
         if block.shape is not None and block.shape.default_port == self.port:
             return
         name = self._role_name("port")
         reason = f"{self.security.value} port of {self.target.provider.id}"
         if name is None or not self._insert(name, str(self.port), reason, number=True):
-            if not block.inherits(block.host_entry):
-                self._by_hand(f"no port stands beside {block.host_entry.name}", str(self.port))
+            self._by_hand(f"no port stands beside {block.host_entry.name}", str(self.port))
 
     def _role_name(self, role: str) -> Name | None:
         if self.block.shape is None:
@@ -327,7 +345,7 @@ class _Planner:
 
     def _insert_flag(self, name: Name, flag: Flag, reason: str) -> None:
         words = flag.words.get(self.security)
-        if not words or self.block.inherits(self.block.host_entry):
+        if not words or self._inserts_nothing:
             return
         like = next((entries[-1].value.text for each, entries in self.block.flags.values() if entries and each.is_truth),
                     self.block.truth)
@@ -354,7 +372,7 @@ class _Planner:
         for entry in entries:
             text = entry.value.text if entry.value.form is Form.LITERAL else ""
             self._settle(entry, _named_sender(text, sender), "the sender at the new provider")
-        if entries or block.inherits(block.host_entry):
+        if entries or self._inserts_nothing:
             return
         if block.host_role == "url" and self._sender_parameter() and self._sender_parameter() in (block.literal("url") or ""):
             return
@@ -484,7 +502,7 @@ class _Planner:
 
     def _insert_credentials(self, roles: list[str]) -> None:
         provider = self.target.provider
-        if self.block.inherits(self.block.host_entry):
+        if self._inserts_nothing:
             return
         names = [(role, self._role_name(role)) for role in roles]
         if "user" in roles and self.target.user is not None:

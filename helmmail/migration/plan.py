@@ -68,9 +68,16 @@ class Plan:
 
 
 def plan_move(
-    documents: Sequence[Document], target: Target, reader: Reader, moves: Callable[[Document], bool] = lambda _: True
+    documents: Sequence[Document],
+    target: Target,
+    reader: Reader,
+    moves: Callable[[Document], bool] = lambda _: True,
+    layers: Sequence[Sequence[str]] = (),
 ) -> Plan:
     """Plans the move of all blocks in `documents`; `moves` says of which files (`--env`).
+
+    `layers` are the values files of each release, as paths: where one layer has the host, what the others
+    override of its block moves with it.
 
     Raises InputError (all of them together) for files that cannot be read and settings that need an option.
     """
@@ -88,6 +95,7 @@ def plan_move(
             errors.append(error)
     if errors:
         raise merge_errors(errors)
+    _follow_layers([file for file in files if moves(file.document)], target, reader, layers)
     needs = [need for file in files for block in file.blocks for need in block.needs]
     for file in files:
         file.secrets = _secrets(file.document, needs)
@@ -119,6 +127,20 @@ def _plan_file(file: FilePlan, target: Target, reader: Reader) -> None:
             file.blocks.append(plan)
     if errors:
         raise merge_errors(errors)
+
+
+def _follow_layers(files: Sequence[FilePlan], target: Target, reader: Reader, layers: Sequence[Sequence[str]]) -> None:
+    by_path = {file.document.path: file for file in files}
+    for layer in layers:
+        members = [by_path[path] for path in layer if path in by_path]
+        bases = [(file, block) for file in members for block in list(file.blocks) if not block.block.partial]
+        for file in members:
+            planned = {each.block.host_entry.key_start for each in file.blocks}
+            for owner, base in bases:
+                for part in reader.overrides(base.block, file.document) if owner is not file else ():
+                    if part.host_entry.key_start not in planned:
+                        planned.add(part.host_entry.key_start)
+                        file.blocks.append(plan_block(part, target, base))
 
 
 def _mentions_either(document: Document, target: Target) -> bool:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from helmmail.document.edit import Splice
 from helmmail.document.source import Document
 from helmmail.document.tree import Kind, Node
 from helmmail.errors import InputError, ProofError
-from helmmail.migration.plan import FilePlan, plan_move
-from helmmail.migration.target import Target
-from helmmail.settings.block import Reader
+from helmmail.migration.plan import FilePlan, Plan
 
 Token = tuple[int, str, str, str, str]
 
 
-def prove(file: FilePlan, target: Target, reader: Reader) -> Document:
-    """The document after the move. Raises ProofError where the edit does more, or less, than planned."""
+def prove(plan: Plan, replan: Callable[[Sequence[Document]], Plan]) -> list[Document]:
+    """The changed documents after the move, in the order of `plan.changed`.
+
+    `replan` plans the move over given documents as `plan` was made. Raises ProofError where an edit does
+    more, or less, than planned, and where a second run would still change something.
+    """
+    results = [_prove_file(file) for file in plan.changed]
+    if results:
+        by_path = {result.path: result for result in results}
+        again = replan([by_path.get(file.document.path, file.document) for file in plan.files])
+        for file in again.changed:
+            raise ProofError(f"{file.document.path}: a second run would change the file again")
+    return results
+
+
+def _prove_file(file: FilePlan) -> Document:
     before = file.document
     after = Document(before.path, before.encode(file.new_text))
     same_bytes(before.text, after.text, file.splices)
@@ -25,9 +37,6 @@ def prove(file: FilePlan, target: Target, reader: Reader) -> Document:
     except InputError as error:
         raise ProofError(f"the result is not YAML any more: {error}") from None
     same_nodes(before, after, file.splices)
-    again = plan_move([after], target, reader)
-    if any(block.splices for each in again.files for block in each.blocks):
-        raise ProofError(f"{before.path}: a second run would change the file again")
     return after
 
 

@@ -105,9 +105,7 @@ class _SecretManifest:
             return
         node = block_maps[0]
         prefix = self.needs[missing[0]].prefix
-        after = self._after(node, prefix)
-        key, value = after
-        at = document.line_end(max(value.end - 1, key.start))
+        key, value, at = self._after(node, prefix)
         indent = " " * (key.start - document.line_start(key.start))
         shape = document.text[key.end : value.end]
         newline = document.newline
@@ -133,14 +131,17 @@ class _SecretManifest:
         line = self.document.text[: node.start].rstrip().rpartition("\n")[2].strip()
         return line.startswith("data:")
 
-    def _after(self, node: Node, prefix: str) -> tuple[Node, Node]:
-        branches = self.document.branches
-        home = branches.at(node.pairs[0][0].start) if branches else ()
-        if branches:
-            home = min((branches.at(key.start) for key, _ in node.pairs), key=len)
-        own = [pair for pair in node.pairs if not branches or branches.at(pair[0].start) == home] or node.pairs
-        prefixed = [pair for pair in own if prefix and pair[0].value.startswith(prefix)]
-        return (prefixed or own)[-1]
+    def _after(self, node: Node, prefix: str) -> tuple[Node, Node, int]:
+        """The entry whose shape new ones take, and where they go: never inside another entry's `if`."""
+        document, branches = self.document, self.document.branches
+        paths = [branches.at(key.start) for key, _ in node.pairs]
+        home = min(paths, key=len)
+        own = [pair for pair, path in zip(node.pairs, paths, strict=True) if path == home]
+        prefixed = [pair for pair in node.pairs if prefix and pair[0].value.startswith(prefix)]
+        key, value = (prefixed or own)[-1]
+        behind = branches.leave(max(value.end - 1, key.start), home)
+        shape = next((pair for pair in reversed(prefixed) if pair in own), own[-1])
+        return (*shape, document.line_end(behind))
 
 
 class _ExternalSecret:

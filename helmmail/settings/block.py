@@ -45,6 +45,8 @@ class Block:
     """The name (a path, for nested ones) of each entry, by where its key starts."""
     sender_parameter: str = ""
     """The key of a URL's query that holds the sender, "" where the dialect has none."""
+    partial: bool = False
+    """Whether the host stands in another layer of the same values; `host_entry` then is just a setting."""
     truth: str = ""
     """How the dialect's applications spell true, "" where any way will do."""
 
@@ -61,7 +63,7 @@ class Block:
     @property
     def host_role(self) -> str:
         """Which of HOST_ROLES names the server here."""
-        return next(role for role in HOST_ROLES if role in self.settings)
+        return next((role for role in HOST_ROLES if role in self.settings), "host")
 
     def entry(self, role: str) -> Entry | None:
         """The entry that counts for a role."""
@@ -76,6 +78,8 @@ class Block:
     @property
     def host(self) -> str | None:
         """The server's name, in lower case; None where it is not written here."""
+        if self.partial:
+            return None
         text = self.host_entry.value.literal
         if text is None:
             return None
@@ -210,6 +214,27 @@ class Reader:
         """The blocks of one carrier."""
         return [block for _, block in self._candidates(carrier)]
 
+    def overrides(self, block: Block, document: Document) -> Iterator[Block]:
+        """The parts of `document` that override settings of a block (but not its host) in another layer."""
+        roles = {entry.name: role for role, entries in block.settings.items() for entry in entries}
+        if block.shape is not None:
+            roles |= {name[-1]: role for name, role in block.shape.roles.items() if len(name) == 1}
+        flags = {name[-1]: (name, flag) for name, (flag, _) in block.flags.items() if len(name) == 1}
+        hosts = {name for name, role in roles.items() if role in HOST_ROLES}
+        for carrier in carriers(document, self._dialects):
+            if carrier.path != block.carrier.path or carrier.kind != "map" or any(each.name in hosts for each in carrier.entries):
+                continue
+            settings: dict[str, list[Entry]] = {}
+            own: dict[Name, tuple[Flag, list[Entry]]] = {name: (flag, []) for name, flag in flags.values()}
+            for entry in carrier.entries:
+                if entry.name in roles:
+                    settings.setdefault(roles[entry.name], []).append(entry)
+                elif entry.name in flags:
+                    own[flags[entry.name][0]][1].append(entry)
+            found = [entry for entries in (*settings.values(), *(each for _, each in own.values())) for entry in entries]
+            if found:
+                yield Block(carrier, block.dialect, block.shape, block.schemes, found[0], settings, own, partial=True)
+
     def _candidates(self, carrier: Carrier) -> Iterator[tuple[tuple[int, int, int], Block]]:
         names = {entry.name for entry in carrier.entries}
         seen: set[int] = set()
@@ -250,10 +275,10 @@ class Reader:
             own_flags = {name: (flag, _near(here[-1], entries)) for name, (flag, entries) in flags.items()}
             names = {entry.key_start: name for name, entries in present.items() for entry in entries}
             names.update((entry.key_start, name) for name, (_, entries) in flags.items() for entry in entries)
-            yield score, Block(
-                carrier, dialect.id, shape, dialect.schemes, here[-1], settings, own_flags, [], names,
-                dialect.sender_parameter, str(dialect.data.get("truth", "")),
-            )
+            block = Block(carrier, dialect.id, shape, dialect.schemes, here[-1], settings, own_flags, names=names)
+            block.sender_parameter = dialect.sender_parameter
+            block.truth = str(dialect.data.get("truth", ""))
+            yield score, block
 
     def _generic(self, carrier: Carrier) -> Iterator[tuple[tuple[int, int, int], Block]]:
         generic = self._dialects.generic
@@ -282,7 +307,9 @@ class Reader:
         for (stem, role), hosts in stems.items():
             for here in _by_branch(carrier, hosts):
                 block = self._generic_block(carrier, stem, role, here, len(stems))
-                yield (1, len(stem), 0), block
+                # A host under an unusual name, with no other setting beside it, may feed anything.
+                if generic.host_stem(here[0].name, in_mail) is not None or len(block.settings) > 1:
+                    yield (1, len(stem), 0), block
 
     def _generic_block(
         self, carrier: Carrier, stem: str, host_role: str, here: list[Entry], stems: int

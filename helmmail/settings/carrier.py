@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from helmmail.document.edit import Splice, spell
 from helmmail.document.source import Document
@@ -56,7 +57,10 @@ class Value:
 
 @dataclass(slots=True)
 class Entry:
-    """A name and its value. `[start, end)` is the whole entry, from its name or its list dash on."""
+    """A name and its value. `[start, end)` is the whole entry, from its name or its list dash on.
+
+    `again` is where the name stands a second time, for a reference that is written as two parameters.
+    """
 
     carrier: Carrier
     name: str
@@ -65,6 +69,7 @@ class Entry:
     value: Value
     start: int
     end: int
+    again: tuple[int, int] | None = None
 
 
 class Carrier:
@@ -344,7 +349,6 @@ class ListCarrier(Carrier):
         self.node = node
         self.qualifier = qualifier
         self.strings_only = True
-        self.holds_references = not qualifier
         for item in items:
             name = item.get("name")
             assert name is not None
@@ -353,8 +357,33 @@ class ListCarrier(Carrier):
             value = read_value(document, item, anchors)
             if value.form is Form.OTHER and item.get("value") is item.get("valueFrom") is None:
                 value.form = Form.EMPTY
-            dash = item.start if node.style else document.text.rfind("-", 0, item.outer)
-            self.entries.append(Entry(self, name.value[len(qualifier) :], at, end, value, dash, item.end))
+            self.entries.append(Entry(self, name.value[len(qualifier) :], at, end, value, self._start(item), item.end))
+        if qualifier:
+            self.entries += self._parameter_references()
+        self.holds_references = not qualifier or any(True for _ in self.references())
+
+    def _start(self, item: Node) -> int:
+        return item.start if self.node.style else self.document.text.rfind("-", 0, item.outer)
+
+    def _parameter_references(self) -> Iterator[Entry]:
+        """References as Helm parameters have them: `X.secretKeyRef.name` and, next, `X.secretKeyRef.key`."""
+        pattern = re.compile(re.escape(self.qualifier) + r"(?P<name>[A-Za-z_]\w*)\.(?P<rest>(?:valueFrom\.)?secretKeyRef\.)name")
+        for item, following in pairwise(self.node.items):
+            name, value = item.get("name"), item.get("value")
+            match = pattern.fullmatch(name.value) if name is not None else None
+            other, key = following.get("name"), following.get("value")
+            if match is None or name is None or value is None or other is None or key is None:
+                continue
+            if other.value != f"{self.qualifier}{match['name']}.{match['rest']}key":
+                continue
+            text = f"{value.value}/{key.value}"
+            reference = Value(Form.REFERENCE, text, value.start, key.end, secret=value, secret_key=key, store="Secret")
+            at = name.start + (name.style != "") + len(self.qualifier)
+            twin = other.start + (other.style != "") + len(self.qualifier)
+            size = len(match["name"])
+            yield Entry(
+                self, match["name"], at, at + size, reference, self._start(item), following.end, (twin, twin + size)
+            )
 
     def literal(self, entry: Entry, text: str) -> Splice:
         """See Carrier."""
@@ -538,7 +567,7 @@ def _without_comments(text: str) -> str:
     return _COMMENT.sub("", text)
 
 
-_ANCHOR = re.compile(r"(?<=[\s\[{,:])&[^\s,\[\]{}]+[ \t]*")
+_ANCHOR = re.compile(r"[ \t]*(?<=[\s\[{,:])&[^\s,\[\]{}]+(?=[ \t]*\r?$)|(?<=[\s\[{,:])&[^\s,\[\]{}]+[ \t]*", re.MULTILINE)
 
 
 def _clone(document: Document, like: Entry, name: str, secret: str, key: str, indent: str) -> str:
@@ -546,6 +575,8 @@ def _clone(document: Document, like: Entry, name: str, secret: str, key: str, in
     value = like.value
     assert value.secret is not None and value.secret_key is not None
     parts = [(like.key_start, like.key_end, _spell_key(document, like, name) if like.carrier.kind == "map" else name)]
+    if like.again is not None:
+        parts.append((*like.again, name))
     for node, text in ((value.secret, secret), (value.secret_key, key)):
         written = document.text[node.start : node.end]
         unchanged = written if written.strip("\"'") == text else spell(text, node.style, flow=True)

@@ -1,0 +1,112 @@
+"""What an environment is, and the view of the files that its finders look at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from helmmail.document.source import Document
+from helmmail.document.tree import Node
+from helmmail.errors import InputError
+from helmmail.model import Finding
+
+Read = Callable[[str], Document]
+"""Reads a file; raises InputError where it cannot be read."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One Helm release: its values files in Helm's order, the lowest (the chart's defaults) first."""
+
+    name: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment. `source` says what told of it: the path of a helmfile or manifest, `convention`, `-f`, ...
+
+    `other` holds further files that belong to it: Secret templates, a helmfile's environment values, manifests.
+    """
+
+    name: str
+    releases: tuple[Release, ...]
+    source: str
+    other: tuple[str, ...] = ()
+    sender: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+    release: str | None = None
+    secret: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file of the environment once: those of its releases in order, then the others."""
+        return tuple(dict.fromkeys([*(path for each in self.releases for path in each.files), *self.other]))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one finder has to say."""
+
+    environments: tuple[Environment, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The files that a run may look at.
+
+    `read` gives their documents. `readable` says whether every file may be read to find out what it is, or only those
+    whose name promises something. `root` is the repository's folder.
+    """
+
+    files: tuple[str, ...]
+    read: Read
+    root: str = ""
+    readable: bool = True
+    charts: frozenset[str] = frozenset()
+    """The folders that hold a Chart.yaml."""
+    _known: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._known.update(dict.fromkeys(self.files, True))
+
+    def exists(self, path: str) -> bool:
+        """Whether `path` is a file, among the candidates or not."""
+        known = self._known.get(path)
+        if known is None:
+            known = self._known[path] = os.path.isfile(path)
+        return known
+
+    def document(self, path: str) -> Document | None:
+        """The document of a file, None where it cannot be read: whoever reads all files reports that."""
+        try:
+            document = self.read(path)
+            _ = document.roots
+        except InputError:
+            return None
+        return document
+
+    def text(self, path: str) -> str:
+        """The text of a file, "" where it cannot be read."""
+        try:
+            return self.read(path).text
+        except InputError:
+            return ""
+
+    def roots(self, path: str) -> list[Node]:
+        """The root nodes of a file, none where it cannot be read."""
+        document = self.document(path)
+        return document.roots if document is not None else []
+
+
+def join(folder: str, path: str) -> str:
+    """`path` as seen from `folder`, normalised, without a leading `./`."""
+    return os.path.normpath(os.path.join(folder, path))
+
+
+def unique(paths: Iterable[str]) -> tuple[str, ...]:
+    """The paths without repetition, in order."""
+    return tuple(dict.fromkeys(paths))
