@@ -257,9 +257,8 @@ class _Planner:
             query = "&".join(f"{key}={_encoded_sender(value, sender)}" if key == parameter else key + equals + value
                              for key, equals, value in pairs)
         userinfo = f"{match['userinfo']}@" if match["userinfo"] is not None else ""
-        port = "" if wanted.port == self.port and not match["port"] else f":{self.port}"
         tail = f"?{query}" if query else ""
-        return f"{wanted.scheme}://{userinfo}{host}{port}{match['path']}{tail}{text[match.end():]}"
+        return f"{wanted.scheme}://{userinfo}{host}:{self.port}{match['path']}{tail}{text[match.end():]}"
 
     def _sender_parameter(self) -> str:
         """The query key of a URL that holds the sender, "" where the dialect has none."""

@@ -36,6 +36,8 @@ def leftovers(document: Document, provider: Provider, splices: Sequence[Splice],
     for at in sorted(mentions(document.text, provider)):
         if any(splice.start <= at < splice.end for splice in splices) or document.line_of(at) in reported:
             continue
+        if "." not in provider.hosts[0] and not _speaks_of_mail(document, at, len(provider.hosts[0])):
+            continue
         place = document.place(at)
         if document.masked[at] == FILLER or document.masked[at] == " " != document.text[at]:
             yield Finding(rules.TEMPLATE_VALUE, Severity.WARNING, "a template expression names the old host", place,
@@ -46,6 +48,12 @@ def leftovers(document: Document, provider: Provider, splices: Sequence[Splice],
             yield Finding(rules.OLD_HOST_LEFT, Severity.WARNING,
                           "the old host stands where helmmail knows no mail setting", place,
                           "change it by hand, or describe the application in helmmail.yaml (dialects)")
+
+
+def _speaks_of_mail(document: Document, at: int, size: int) -> bool:
+    """Whether the line around a mention does, the mention itself apart: `localhost` stands for much else."""
+    line = document.text[document.line_start(at) : at] + document.text[at + size : document.line_end(at)]
+    return re.search(r"smtp|mail", line, re.IGNORECASE) is not None
 
 
 def _in_comment(document: Document, at: int) -> bool:

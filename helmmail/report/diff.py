@@ -103,6 +103,9 @@ def _hunks(regions: Sequence[_Region]) -> Iterator[list[_Region]]:
     for region in regions:
         if region.first == region.last and not region.new:
             continue
+        if hunk and region.first == hunk[-1].last:
+            hunk[-1] = _Region(hunk[-1].first, region.last, hunk[-1].new + region.new)
+            continue
         if hunk and region.first - hunk[-1].last > 2 * CONTEXT:
             yield hunk
             hunk = []

@@ -328,6 +328,8 @@ class Reader:
                 continue
             word = folded[len(stem) :]
             role = generic.roles.get(word)
+            if role is None and not stem:
+                role = generic.roles.get(generic.mail.sub("", word, count=1))
             if role is not None and role not in HOST_ROLES:
                 settings.setdefault(role, []).extend(_near(here[-1], [entry]))
             elif word in generic.flags:
@@ -356,7 +358,8 @@ class Reader:
 
 def _plausible_host(text: str) -> bool:
     match = _HOST_PORT.fullmatch(text.strip())
-    return bool(match) and not text.startswith("/") and "@" not in text and text not in ("true", "false")
+    listens = match is not None and match["host"] in ("0.0.0.0", "[::]")
+    return bool(match) and not listens and "@" not in text and text not in ("true", "false")
 
 
 def _by_branch(carrier: Carrier, hosts: list[Entry]) -> Iterable[list[Entry]]:

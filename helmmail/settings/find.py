@@ -89,7 +89,7 @@ class _Finder:
                     yield carrier
                 sources = node.get("envFrom")
                 if sources is not None:
-                    names = _env_from(sources, anchors)
+                    names = _env_from(self.document, sources, anchors)
                     env_from.update((id(value), names) for _, value in node.pairs)
                 for key, value in reversed(node.pairs):
                     if value.kind is not Kind.ALIAS:
@@ -146,7 +146,7 @@ class _Finder:
             yield LineCarrier(self.document, (*at, section["name"]), (section.end(), until))
 
 
-def _env_from(sources: Node, anchors: Anchors) -> tuple[str, ...]:
+def _env_from(document: Document, sources: Node, anchors: Anchors) -> tuple[str, ...]:
     """`Secret name` or `ConfigMap name` for each source of a container's envFrom."""
     resolved = anchors.resolve(sources) if sources.kind is Kind.ALIAS else sources
     found: list[str] = []
@@ -155,7 +155,8 @@ def _env_from(sources: Node, anchors: Anchors) -> tuple[str, ...]:
             reference = item.get(word) if item.kind is Kind.MAP else None
             name = reference.get("name") if reference is not None and reference.kind is Kind.MAP else reference
             if name is not None and name.kind is Kind.SCALAR:
-                found.append(f"{store} {name.value}")
+                inner = 1 if name.style else 0
+                found.append(f"{store} {document.text[name.start + inner : name.end - inner]}")
     return tuple(found)
 
 
