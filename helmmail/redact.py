@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 MASK = "********"
 
@@ -17,6 +18,7 @@ _POINTER = re.compile(
 _USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<userinfo>[^/\s@'\"]+)@", re.IGNORECASE)
 
 
+@cache
 def is_credential(name: str) -> bool:
     """Whether a setting of this name is likely to hold a credential itself."""
     return bool(_CREDENTIAL.search(name)) and not (_POINTER.search(name) and not _is_secret_key(name))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from helmmail.document.branches import Branches
 from helmmail.document.template import FILLER, strategies
-from helmmail.document.tree import Kind, Node, YamlError, parse
+from helmmail.document.tree import Kind, Node, Tree, YamlError, parse
 from helmmail.errors import InputError
 from helmmail.model import Place
 
@@ -58,27 +58,32 @@ class Document:
     @cached_property
     def masked(self) -> str:
         """The text with every template expression hidden, same length."""
-        _ = self.roots
+        _ = self.tree
         return self._masked
 
-    @cached_property
+    @property
     def roots(self) -> list[Node]:
-        """The root node of each YAML document in the file.
+        """The root node of each YAML document in the file; raises as `tree` does."""
+        return self.tree.roots
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The file's YAML, which a dotenv file has none of.
 
         Raises InputError with the place where the text is not YAML, or is a template that cannot be read.
         """
         if self.is_dotenv:
             self._masked = next(strategies(self.text, template=False))
-            return []
+            return Tree()
         failure: YamlError | None = None
         for masked in strategies(self.text, template=self.is_template):
             try:
-                roots = parse(masked)
+                tree = parse(masked)
             except YamlError as error:
                 failure = failure or error
             else:
                 self._masked = masked
-                return roots
+                return tree
         assert failure is not None
         raise InputError(self._unreadable(failure))
 

@@ -32,10 +32,10 @@ class Node:
 
     `value` is a scalar's text or an alias' name; `pairs` are a map's (key, value) nodes in file order,
     duplicates included; `items` a sequence's nodes. `style` is `'`, `"`, `|`, `>` or "" for plain scalars,
-    and "{" or "[" for flow collections.
+    and "{" or "[" for flow collections. `depth` counts the collections around the node.
     """
 
-    __slots__ = ("anchor", "end", "items", "kind", "outer", "pairs", "start", "style", "tag", "value")
+    __slots__ = ("anchor", "depth", "end", "items", "kind", "outer", "pairs", "start", "style", "tag", "value")
 
     def __init__(self, kind: Kind, start: int, end: int, value: str, style: str) -> None:
         self.kind = kind
@@ -44,6 +44,7 @@ class Node:
         self.end = end
         self.value = value
         self.style = style
+        self.depth = 0
         self.anchor: str | None = None
         self.tag: str | None = None
         self.pairs: list[tuple[Node, Node]] = _NO_PAIRS
@@ -74,8 +75,18 @@ class YamlError(Exception):
         self.offset = offset
 
 
-def parse(text: str, base: int = 0) -> list[Node]:
-    """The roots of all documents in `text`, with `base` added to every offset.
+class Tree:
+    """All that one text holds: the root of each document, and every node in the order of the text."""
+
+    __slots__ = ("nodes", "roots")
+
+    def __init__(self) -> None:
+        self.roots: list[Node] = []
+        self.nodes: list[Node] = []
+
+
+def parse(text: str, base: int = 0) -> Tree:
+    """The nodes of all documents in `text`, with `base` added to every offset.
 
     Raises YamlError where the text is not YAML, or is nested deeper than MAX_DEPTH.
     """
@@ -87,7 +98,7 @@ def parse(text: str, base: int = 0) -> list[Node]:
         raise _explain(error, text, base) from None
 
 
-def _build(libyaml: Any, text: str, base: int) -> list[Node]:
+def _build(libyaml: Any, text: str, base: int) -> Tree:
     scalar_event, alias_event = libyaml.ScalarEvent, libyaml.AliasEvent
     map_start, seq_start = libyaml.MappingStartEvent, libyaml.SequenceStartEvent
     collection_end = (libyaml.MappingEndEvent, libyaml.SequenceEndEvent)
@@ -95,7 +106,9 @@ def _build(libyaml: Any, text: str, base: int) -> list[Node]:
     scalar, alias, mapping, sequence = Kind.SCALAR, Kind.ALIAS, Kind.MAP, Kind.SEQ
     get_event = libyaml.CParser(text).get_event
 
-    roots: list[Node] = []
+    tree = Tree()
+    add = tree.nodes.append
+    depth = 0
     open_nodes: list[tuple[Node | None, Node | None]] = []
     container: Node | None = None
     key: Node | None = None
@@ -123,14 +136,17 @@ def _build(libyaml: Any, text: str, base: int) -> list[Node]:
             assert container is not None
             _close(container, event.end_mark.index + base)
             container, key = open_nodes.pop()
+            depth -= 1
             continue
         elif kind is stream_end:
-            return roots
+            return tree
         else:
             continue
 
+        add(node)
+        node.depth = depth
         if container is None:
-            roots.append(node)
+            tree.roots.append(node)
         elif container.kind is sequence:
             container.items.append(node)
         elif key is None:
@@ -139,7 +155,8 @@ def _build(libyaml: Any, text: str, base: int) -> list[Node]:
             container.pairs.append((key, node))
             key = None
         if kind is map_start or kind is seq_start:
-            if len(open_nodes) >= MAX_DEPTH:
+            depth += 1
+            if depth > MAX_DEPTH:
                 raise YamlError(f"more than {MAX_DEPTH} levels of nesting", node.start)
             open_nodes.append((container, key))
             container, key = node, None
@@ -190,11 +207,16 @@ def walk(root: Node) -> Iterator[Node]:
 class Anchors:
     """The anchors of one document; a name may be defined again, and an alias means the last one before it."""
 
-    def __init__(self, root: Node) -> None:
+    def __init__(self, root: Node | None) -> None:
         self._by_name: dict[str, list[Node]] = {}
+        if root is None:
+            return
         for node in walk(root):
             if node.anchor:
                 self._by_name.setdefault(node.anchor, []).append(node)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name)
 
     def resolve(self, alias: Node) -> Node | None:
         """The node that an alias stands for (YAML 1.2, 7.1)."""

@@ -59,12 +59,13 @@ class Candidates:
     """The files that a run may look at.
 
     `read` gives their documents. `readable` says whether every file may be read to find out what it is, or only those
-    whose name promises something. `root` is the repository's folder.
+    whose name promises something. `top` is the repository's folder (else the one that was searched), as it would be
+    typed: paths start with it, unless it is "".
     """
 
     files: tuple[str, ...]
     read: Read
-    root: str = ""
+    top: str = ""
     readable: bool = True
     charts: frozenset[str] = frozenset()
     """The folders that hold a Chart.yaml."""
@@ -72,6 +73,10 @@ class Candidates:
 
     def __post_init__(self) -> None:
         self._known.update(dict.fromkeys(self.files, True))
+
+    def relative(self, path: str) -> str:
+        """`path` without `top`: what stands above the repository says nothing about environments."""
+        return path[len(self.top) :].lstrip("/") if self.top and path.startswith(self.top) else path
 
     def exists(self, path: str) -> bool:
         """Whether `path` is a file, among the candidates or not."""

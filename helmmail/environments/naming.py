@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WORDS = (
-    "dev", "develop", "development", "local", "test", "testing", "integration", "int", "ci", "qa", "uat", "demo", "sandbox",
+    "dev", "develop", "development", "local", "test", "testing", "integration", "qa", "uat", "demo", "sandbox",
     "recette", "staging", "stage", "stg", "preprod", "pre-prod", "pre_prod", "preproduction", "pre-production", "preview",
     "acceptance", "accept", "prod", "prd", "production", "live",
 )  # fmt: skip

@@ -22,9 +22,10 @@ _EXPRESSION = re.compile(r"[\"']?(?:\{\{.*\}\}|\$\{[^}]*\}|\$\(\w+\))[\"']?")
 class Concealer:
     """Shows the lines of one document without its credentials."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, start: int = 0, end: int | None = None) -> None:
+        """Prepares to show lines between two offsets."""
         self._document = document
-        self._spans = sorted(_secret_spans(document))
+        self._spans = sorted(_secret_spans(document, start, len(document.text) if end is None else end))
         self.hidden = 0
         """How many lines were shown with something masked."""
 
@@ -61,19 +62,21 @@ def _conceal(match: re.Match[str]) -> str:
     return f"{match['name']}{match['equals']}{MASK}"
 
 
-def _secret_spans(document: Document) -> Iterator[tuple[int, int]]:
-    """The spans of the scalars that hold credentials, by the names that they stand under."""
+def _secret_spans(document: Document, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The spans of the scalars that hold credentials and reach into `[start, end)`, by the names they stand under."""
     for root in document.roots:
         everything = root.kind is Kind.MAP and (is_encrypted(root) or _is_secret(root))
         pending: list[tuple[Node, bool]] = [(root, False)]
         while pending:
             node, secret = pending.pop()
             if node.kind is Kind.SEQ:
-                pending.extend((item, secret) for item in node.items)
+                pending.extend((item, secret) for item in node.items if item.start < end and item.end >= start)
             elif node.kind is Kind.MAP:
                 name = node.get("name")
                 named = name is not None and name.kind is Kind.SCALAR and is_credential(name.value)
                 for key, value in node.pairs:
+                    if value.start >= end or value.end < start:
+                        continue
                     hides = (everything and key.value in ("data", "stringData")) or is_credential(key.value)
                     hides = hides or (named and key.value == "value")
                     pending.append((value, (hides or secret) and not _REFERENCES & {key.value}))

@@ -115,9 +115,12 @@ def _plan_file(file: FilePlan, target: Target, reader: Reader) -> None:
     errors: list[InputError] = []
     if not (document.is_dotenv and is_encrypted_text(document)):
         _ = document.roots
-    if not _mentions_either(document, target):
+    near = None if _may_hide(document) else [
+        *mentions(document.text, target.source), *mentions(document.text, target.provider)
+    ]
+    if near is not None and not near:
         return
-    for block in reader.blocks(document):
+    for block in reader.blocks(document, near):
         try:
             plan = plan_block(block, target)
         except InputError as error:
@@ -143,11 +146,9 @@ def _follow_layers(files: Sequence[FilePlan], target: Target, reader: Reader, la
                         file.blocks.append(plan_block(part, target, base))
 
 
-def _mentions_either(document: Document, target: Target) -> bool:
-    lowered = document.text.lower()
-    hosts = (*target.source.mentions, *target.provider.mentions)
-    # A Secret's data is base64, so its text mentions no host.
-    return any(host in lowered for host in hosts) or ("kind: Secret" in document.text and "\ndata:" in document.text)
+def _may_hide(document: Document) -> bool:
+    """Whether a host can stand in a file without being written out: a Secret's data is base64."""
+    return "kind: Secret" in document.text and "\ndata:" in document.text
 
 
 def _secrets(document: Document, needs: Iterable[SecretNeed]) -> SecretPlan | None:

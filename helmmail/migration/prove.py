@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 
 from helmmail.document.edit import Splice
 from helmmail.document.source import Document
-from helmmail.document.tree import Kind, Node
+from helmmail.document.tree import Kind
 from helmmail.errors import InputError, ProofError
 from helmmail.migration.plan import FilePlan, Plan
-
-Token = tuple[int, str, str, str, str]
-
 
 def prove(plan: Plan, replan: Callable[[Sequence[Document]], Plan]) -> list[Document]:
     """The changed documents after the move, in the order of `plan.changed`.
@@ -55,53 +53,42 @@ def same_bytes(before: str, after: str, splices: list[Splice]) -> None:
         raise ProofError("text behind the last edit changed")
 
 
-def same_nodes(before: Document, after: Document, splices: list[Splice]) -> None:
-    """Raises ProofError unless the nodes outside the splices are the same, in number, order and value."""
-    old = [(splice.start, splice.end) for splice in splices]
-    new: list[tuple[int, int]] = []
-    shift = 0
-    for splice in splices:
-        new.append((splice.start + shift, splice.start + shift + len(splice.text)))
-        shift += len(splice.text) - (splice.end - splice.start)
-    first = list(_outside(before, old))
-    second = list(_outside(after, new))
-    if first != second:
-        number = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second)))
-        shown = first[number][0] if number < len(first) else -1
-        raise ProofError(f"{before.path}: node {number} (kind {shown}) outside the plan changed")
+def same_nodes(before: Document, after: Document, splices: Sequence[Splice]) -> None:
+    """Raises ProofError unless the nodes outside the splices are the same: in order, depth, kind and value.
+
+    Order and depth together are the structure. A scalar that a splice reaches into is compared without its
+    text, which `same_bytes` covers.
+    """
+    old, new = _Nodes(before), _Nodes(after)
+    shift = at = 0
+    for splice in [*splices, None]:
+        end = len(before.text) + 1 if splice is None else splice.start
+        if old.tokens(at, end) != new.tokens(at + shift, end + shift):
+            place = before.place(min(at, len(before.text)))
+            raise ProofError(f"{place}: nodes outside the plan changed between here and offset {end}")
+        if splice is not None:
+            shift += len(splice.text) - (splice.end - splice.start)
+            at = splice.end
 
 
-def _outside(document: Document, spans: list[tuple[int, int]]) -> Iterator[Token]:
-    """The nodes that no span touches, as comparable tokens; a scalar around a span without its text."""
-    pending: list[Node] = list(reversed(document.roots))
-    spans = sorted(spans)
-    index = 0
-    while pending:
-        node = pending.pop()
-        while index < len(spans) and spans[index][1] < node.outer:
-            index += 1
-        inside = around = False
-        for start, end in spans[index:]:
-            if start > node.end:
+class _Nodes:
+    """A document's nodes by where they start."""
+
+    def __init__(self, document: Document) -> None:
+        self._nodes = document.tree.nodes
+        self._starts = [node.outer for node in self._nodes]
+
+    def tokens(self, start: int, end: int) -> list[tuple[object, ...]]:
+        """What the nodes that start in `[start, end)` are; empty ones at a bound belong to the edit there."""
+        nodes = self._nodes[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
+        while nodes and nodes[0].end == start:
+            nodes = nodes[1:]
+        tokens = [(node.kind, node.depth, node.value, node.style, node.anchor, node.tag) for node in nodes]
+        for index in range(len(nodes) - 1, -1, -1):
+            if nodes[index].kind is Kind.SCALAR and nodes[index].end > end:
+                kind, depth, _, style, anchor, tag = tokens[index]
+                tokens[index] = (kind, depth, None, style, anchor, tag)
                 break
-            if start <= node.outer and node.end <= end and end > start:
-                inside = True
+            if nodes[index].end <= end:
                 break
-            around = around or (start < node.end and end > node.start and node.kind in (Kind.SCALAR, Kind.ALIAS))
-        if inside:
-            continue
-        if node.kind is Kind.MAP:
-            yield (node.kind, node.style, node.anchor or "", node.tag or "", "")
-            for key, value in reversed(node.pairs):
-                pending.append(value)
-                pending.append(key)
-        elif node.kind is Kind.SEQ:
-            yield (node.kind, node.style, node.anchor or "", node.tag or "", "")
-            pending.extend(reversed(node.items))
-        else:
-            value = "" if around or _reaches(spans[index:], node) else node.value
-            yield (node.kind, node.style, node.anchor or "", node.tag or "", value)
-
-
-def _reaches(spans: list[tuple[int, int]], node: Node) -> bool:
-    return bool(spans) and node.start <= spans[0][0] <= node.end and spans[0][0] != spans[0][1]
+        return tokens

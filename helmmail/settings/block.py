@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -197,9 +197,12 @@ class Reader:
         self._known = is_known_host
         self._forced = forced
 
-    def blocks(self, document: Document) -> list[Block]:
-        """The blocks of a document, in file order. Raises InputError where it cannot be read."""
-        found = [candidate for carrier in carriers(document, self._dialects) for candidate in self._candidates(carrier)]
+    def blocks(self, document: Document, near: Sequence[int] | None = None) -> list[Block]:
+        """The blocks of a document, in file order; with `near`, at least those around these offsets.
+
+        Raises InputError where the document cannot be read.
+        """
+        found = [each for carrier in carriers(document, self._dialects, near) for each in self._candidates(carrier)]
         best: dict[tuple[int, int], tuple[tuple[int, int, int], Block]] = {}
         for score, block in found:
             for entry in block.settings[block.host_role]:
@@ -236,18 +239,19 @@ class Reader:
                 yield Block(carrier, block.dialect, block.shape, block.schemes, found[0], settings, own, partial=True)
 
     def _candidates(self, carrier: Carrier) -> Iterator[tuple[tuple[int, int, int], Block]]:
-        names = {entry.name for entry in carrier.entries}
-        seen: set[int] = set()
-        for name in names:
-            for dialect, shape in self._dialects.by_host_name.get(name, ()):
-                if id(shape) not in seen:
-                    seen.add(id(shape))
-                    yield from self._named(carrier, dialect, shape)
+        by_host_name = self._dialects.by_host_name
+        shapes = {id(shape): (dialect, shape) for name in carrier.names if name in by_host_name
+                  for dialect, shape in by_host_name[name]}
+        claimed: set[int] = set()
+        for dialect, shape in shapes.values():
+            for score, block in self._named(carrier, dialect, shape):
+                claimed.update(entry.key_start for entry in block.settings[block.host_role])
+                yield score, block
         path = tuple(part for part in carrier.path if not part.isdigit())
         for dialect, shape in self._dialects.by_place.get(path[-1], ()) if path else ():
             if path[-len(shape.at) :] == shape.at:
                 yield from self._named(carrier, dialect, shape)
-        yield from self._generic(carrier)
+        yield from self._generic(carrier, claimed)
 
     def _named(
         self, carrier: Carrier, dialect: Dialect, shape: Shape
@@ -280,11 +284,14 @@ class Reader:
             block.truth = str(dialect.data.get("truth", ""))
             yield score, block
 
-    def _generic(self, carrier: Carrier) -> Iterator[tuple[tuple[int, int, int], Block]]:
+    def _generic(self, carrier: Carrier, claimed: set[int]) -> Iterator[tuple[tuple[int, int, int], Block]]:
         generic = self._dialects.generic
         in_mail = any(generic.mail.search(part) for part in carrier.path[-2:])
         stems: dict[tuple[str, str], list[Entry]] = {}
-        for entry in carrier.entries:
+        possible = [name for name in carrier.names if in_mail or generic.mail.search(name)]
+        for entry in [entry for name in possible for entry in carrier.find((name,))]:
+            if entry.key_start in claimed:
+                continue
             text = entry.value.literal or ""
             found = generic.host_stem(entry.name, in_mail)
             if found is not None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from itertools import pairwise
 
 from helmmail.document.edit import Splice, spell
@@ -85,9 +86,16 @@ class Carrier:
         self.document = document
         self.path = path
         self.span = span
-        self.entries: list[Entry] = []
         self.env_from: tuple[str, ...] = ()
         """The Secrets and ConfigMaps whose keys the container gets beside these entries (`envFrom`)."""
+
+    entries: list[Entry]
+    """What the carrier holds, in file order; what merge keys bring in comes first."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of the entries."""
+        return {entry.name for entry in self.entries}
 
     def find(self, name: Name) -> list[Entry]:
         """The entries of a name, duplicates in file order (the last one counts)."""
@@ -254,8 +262,26 @@ class MapCarrier(Carrier):
         self.holds_references = not store
         self._encoded = encoded
         self._anchors = anchors
-        self._nested: dict[Name, list[Entry]] = {}
-        self.entries = [self._entry(key, value) for key, value in _merged(node, anchors)]
+        self._found: dict[Name, list[Entry]] = {}
+        self._pairs: dict[str, list[tuple[Node, Node]]] = {}
+        for key, value in _merged(node, anchors):
+            self._pairs.setdefault(key.value, []).append((key, value))
+
+    @cached_property
+    def entries(self) -> list[Entry]:  # type: ignore[override]
+        """See Carrier."""
+        return [entry for name in self._pairs for entry in self.find((name,))]
+
+    @property
+    def names(self) -> Collection[str]:
+        """See Carrier."""
+        return self._pairs.keys()
+
+    def references(self) -> Iterator[Entry]:
+        """See Carrier."""
+        for name, pairs in self._pairs.items():
+            if any(value.kind is Kind.MAP for _, value in pairs):
+                yield from (entry for entry in self.find((name,)) if entry.value.secret)
 
     def _entry(self, key: Node, value: Node) -> Entry:
         return Entry(
@@ -270,15 +296,18 @@ class MapCarrier(Carrier):
 
     def find(self, name: Name) -> list[Entry]:
         """As for every carrier; a longer name is a path of keys below the map."""
-        if len(name) == 1:
-            return super().find(name)
-        if name not in self._nested:
-            node: Node | None = self.node
-            for key in name[:-1]:
-                node = node.get(key) if node is not None and node.kind is Kind.MAP else None
-            found = node.pairs if node is not None and node.kind is Kind.MAP else []
-            self._nested[name] = [self._entry(key, value) for key, value in found if key.value == name[-1]]
-        return self._nested[name]
+        found = self._found.get(name)
+        if found is None:
+            pairs = self._pairs.get(name[0], ()) if len(name) == 1 else self._below(name)
+            found = self._found[name] = [self._entry(key, value) for key, value in pairs]
+        return found
+
+    def _below(self, name: Name) -> Iterator[tuple[Node, Node]]:
+        node: Node | None = self.node
+        for key in name[:-1]:
+            node = node.get(key) if node is not None and node.kind is Kind.MAP else None
+        if node is not None and node.kind is Kind.MAP:
+            yield from ((key, value) for key, value in node.pairs if key.value == name[-1])
 
     def below_entry(self, entry: Entry) -> Iterator[Entry]:
         """See Carrier."""
@@ -302,8 +331,8 @@ class MapCarrier(Carrier):
     def _place(self, after: Entry, text: str) -> Splice:
         if not self._flow:
             return self.below(after, _indent(self.document, after.start) + text)
-        entries = [entry for entry in self.entries if entry.end <= after.start]
-        separator = self.document.text[entries[-1].end : after.start] if entries else ", "
+        before = [value.end for _, value in self.node.pairs if value.end <= after.start]
+        separator = self.document.text[before[-1] : after.start] if before else ", "
         if "#" in separator:
             separator = ", "
         return Splice(after.end, after.end, separator + text)
@@ -346,6 +375,7 @@ class ListCarrier(Carrier):
     ) -> None:
         """`qualifier` is the part of the names that precedes them (`backend.env.`), for parameters."""
         super().__init__(document, path, (node.start, node.end))
+        self.entries = []
         self.node = node
         self.qualifier = qualifier
         self.strings_only = True
@@ -451,6 +481,7 @@ class LineCarrier(Carrier):
 
     def __init__(self, document: Document, path: Path, span: tuple[int, int]) -> None:
         super().__init__(document, path, span)
+        self.entries = []
         source = document.masked
         for match in _LINE.finditer(source, *span):
             group = next(name for name in ("double", "single", "plain") if match[name] is not None)
@@ -492,6 +523,7 @@ class PairCarrier(Carrier):
 
     def __init__(self, document: Document, path: Path, node: Node) -> None:
         super().__init__(document, path, (node.start, node.end))
+        self.entries = []
         self.node = node
         for item in node.items:
             name, equals, _ = item.value.partition("=")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 
 from helmmail.document.source import Document, block_body
 from helmmail.document.tree import Anchors, Kind, Node, YamlError, parse
@@ -36,34 +37,33 @@ def is_encrypted_text(document: Document) -> bool:
     return document.is_dotenv and re.search(r"^sops_mac=", document.text, re.MULTILINE) is not None
 
 
-def carriers(document: Document, dialects: Dialects) -> Iterator[Carrier]:
+def carriers(document: Document, dialects: Dialects, near: Sequence[int] | None = None) -> Iterator[Carrier]:
     """The carriers of a document that name something of mail; encrypted documents have none.
 
-    Raises InputError where the document cannot be read.
+    With `near`, only those around one of these offsets (or, where anchors join distant places, all). Raises InputError where the document cannot be read.
     """
     if document.is_dotenv:
         if not is_encrypted_text(document):
             yield LineCarrier(document, (), (0, len(document.text)))
         return
-    finder = _Finder(document, dialects)
+    finder = _Finder(document, dialects, None if near is None else sorted(near))
     for root in document.roots:
         if not is_encrypted(root):
             yield from finder.search(root, ())
 
 
-_NO_ANCHORS = Anchors(Node(Kind.MAP, 0, 0, "", ""))
-
-
 class _Finder:
-    def __init__(self, document: Document, dialects: Dialects) -> None:
+    def __init__(self, document: Document, dialects: Dialects, near: list[int] | None) -> None:
         self.document = document
+        self.near = near
         self.hosts = dialects.by_host_name
         self.places = dialects.by_place
         self.mail = dialects.generic.mail.search
 
     def search(self, root: Node, path: Path) -> Iterator[Carrier]:
         """The carriers below `root`, which stands at `path`."""
-        anchors = Anchors(root) if "&" in self.document.text else _NO_ANCHORS
+        anchors = Anchors(root if "&" in self.document.text else None)
+        near = None if anchors else self.near
         kind = kind_of(root)
         stores = [(key, root.get(key)) for key in _STORES.get(kind, ())]
         if kind == "ExternalSecret":
@@ -92,13 +92,15 @@ class _Finder:
                     names = _env_from(self.document, sources, anchors)
                     env_from.update((id(value), names) for _, value in node.pairs)
                 for key, value in reversed(node.pairs):
-                    if value.kind is not Kind.ALIAS:
+                    if value.kind is not Kind.ALIAS and (near is None or _holds(value, near)):
                         pending.append((value, (*at, key.value)))
             elif node.kind is Kind.SEQ:
                 for found in self._sequence(node, at, anchors):
                     found.env_from = env_from.get(id(node), ())
                     yield found
-                pending.extend((item, (*at, str(index))) for index, item in reversed(list(enumerate(node.items))))
+                for index, item in reversed(list(enumerate(node.items))):
+                    if near is None or _holds(item, near):
+                        pending.append((item, (*at, str(index))))
             elif node.style == "|" and self.mail(node.value):
                 yield from self._embedded(node, at)
 
@@ -131,7 +133,7 @@ class _Finder:
     def _embedded(self, node: Node, at: Path) -> Iterator[Carrier]:
         start, end = block_body(self.document, node)
         try:
-            roots = parse(self.document.masked[start:end], start)
+            roots = parse(self.document.masked[start:end], start).roots
         except YamlError:
             roots = []
         if roots and all(root.kind is Kind.MAP for root in roots):
@@ -144,6 +146,11 @@ class _Finder:
         for index, section in enumerate(sections):
             until = sections[index + 1].start() if index + 1 < len(sections) else end
             yield LineCarrier(self.document, (*at, section["name"]), (section.end(), until))
+
+
+def _holds(node: Node, offsets: list[int]) -> bool:
+    index = bisect_left(offsets, node.start)
+    return index < len(offsets) and offsets[index] <= node.end
 
 
 def _env_from(document: Document, sources: Node, anchors: Anchors) -> tuple[str, ...]:

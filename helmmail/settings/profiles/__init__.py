@@ -14,4 +14,4 @@ _HERE = Path(__file__).parent
 def load(kind: str) -> Iterator[dict[str, Any]]:
     """The data of every profile of a kind (`providers` or `dialects`), in the order of their file names."""
     for path in sorted((_HERE / kind).glob("*.yaml")):
-        yield to_data(parse(path.read_text(encoding="utf-8"))[0])
+        yield to_data(parse(path.read_text(encoding="utf-8")).roots[0])
