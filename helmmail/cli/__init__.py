@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -70,6 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Runs the command line and gives its exit code."""
+    # A short-lived process that builds large trees: the cycle collector would walk them again and again.
+    gc.disable()
     try:
         code = app.main(args=arguments, prog_name="helmmail", standalone_mode=False)
         sys.stdout.flush()

@@ -57,7 +57,6 @@ class Workspace:
 
     config: Config
     providers: Providers
-    dialects: Dialects
     inventory: Inventory
     names: tuple[str, ...] = ()
     named: frozenset[str] = frozenset()
@@ -69,9 +68,8 @@ class Workspace:
         if layers and paths:
             raise InputError("-f/--values and PATHS contradict each other: give the files of one environment with -f, "
                              "or files and folders as PATHS")
-        config = load_config(config_path)
+        config = load_config(config_path) or Config("")
         providers = Providers.load(Provider.from_data(data) for data in config.providers)
-        dialects = Dialects.load(Dialect.from_data(data) for data in config.dialects)
         documents: dict[str, Document] = {}
 
         def read(path: str) -> Document:
@@ -79,11 +77,15 @@ class Workspace:
                 documents[path] = Document.read(path)
             return documents[path]
 
-        inventory = take_inventory(paths, config, layers, read=read)
-        workspace = cls(config, providers, dialects, inventory, tuple(names),
-                        frozenset(path for path in (*paths, *layers) if not os.path.isdir(path)), documents)
+        inventory = take_inventory(paths, config if config.path else None, layers, read=read)
+        named = frozenset(os.path.normpath(path) for path in (*paths, *layers) if not os.path.isdir(path))
+        workspace = cls(config, providers, inventory, tuple(names), named, documents)
         workspace.check_names()
         return workspace
+
+    def load_dialects(self) -> Dialects:
+        """All dialects, the configuration's over helmmail's own."""
+        return Dialects.load(Dialect.from_data(data) for data in self.config.dialects)
 
     def check_names(self) -> None:
         """Raises InputError for an environment that is not there."""

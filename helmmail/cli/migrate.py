@@ -83,7 +83,7 @@ class _Migration:
     def run(self) -> int:
         workspace = self.workspace
         target = self._target()
-        reader = Reader(workspace.dialects, lambda host: self._is_mail_host(target, host))
+        reader = Reader(workspace.load_dialects, lambda host: self._is_mail_host(target, host))
         if self.writes:
             clean_temporary_files(os.path.dirname(os.path.realpath(path)) for path in workspace.inventory.files)
         layers = [release.files for each in workspace.environments for release in each.releases if len(release.files) > 1]
@@ -112,21 +112,30 @@ class _Migration:
         source = providers.source(option("source", "snap-mail") or "")
         provider = providers.get(option("target", "scaleway") or "")
         sender = option("sender")
-        senders: dict[str, str] = {}
-        if chosen["sender"] is None:
-            for environment in self.workspace.environments:
-                for path in environment.files if environment.sender else ():
-                    if senders.setdefault(path, environment.sender or "") != environment.sender:
-                        raise InputError(f"{path}: belongs to environments with different senders "
-                                         f"({senders[path]}, {environment.sender}); give --env or --sender")
-        else:
+        if chosen["sender"] is not None:
             check_address("--sender", str(sender))
         port = chosen["port"] if chosen["port"] is not None else config.port
         return Target.choose(
-            source, provider, option("host"), int(str(port)) if port is not None else None, sender=sender, senders=senders,
-            user=option("user"), secret=option("secret"), remove_credentials=bool(chosen["remove_credentials"]),
+            source, provider, option("host"), int(str(port)) if port is not None else None, sender=sender,
+            senders=self._by_file("sender"), user=option("user"), secret=option("secret"), secrets=self._by_file("secret"), remove_credentials=bool(chosen["remove_credentials"]),
             verified_domains=frozenset(config.verified_domains),
         )
+
+    def _by_file(self, name: str) -> dict[str, str]:
+        """What the configuration's environments say of a setting, by file; nothing where an option says it for all.
+
+        Raises InputError for a file of several environments that say different things.
+        """
+        found: dict[str, str] = {}
+        if self.chosen[name] is not None:
+            return found
+        for environment in self.workspace.environments:
+            value = getattr(environment, name)
+            for path in environment.files if value is not None else ():
+                if found.setdefault(path, value) != value:
+                    raise InputError(f"{path}: belongs to environments with a different {name} ({found[path]}, {value}); "
+                                     f"give --env or --{name}")
+        return found
 
     def _is_mail_host(self, target: Target, host: str) -> bool:
         return target.source.owns(host) or self.workspace.providers.owner(host) is not None

@@ -117,7 +117,7 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
         kind = type(event)
         if kind is scalar_event:
             node = Node(scalar, event.start_mark.index + base, event.end_mark.index + base, event.value, event.style)
-            if event.anchor or event.tag:
+            if event.anchor or event.ctag:
                 _read_properties(node, event, text, base)
         elif kind is map_start or kind is seq_start:
             start = event.start_mark.index + base
@@ -128,7 +128,7 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
                 node.items = []
             if event.flow_style:
                 node.style = "{" if kind is map_start else "["
-            if event.anchor or event.tag:
+            if event.anchor or event.ctag:
                 _read_properties(node, event, text, base)
         elif kind is alias_event:
             node = Node(alias, event.start_mark.index + base, event.end_mark.index + base, event.anchor, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from helmmail import rules
 from helmmail.document.source import MAX_BYTES
@@ -77,7 +77,7 @@ class Listing:
                     name = entry.name
                     path = prefix + name
                     if entry.is_dir(follow_symlinks=False):
-                        if name not in SKIPPED_FOLDERS and not self._ignored(path):
+                        if name not in SKIPPED_FOLDERS and not _is_virtualenv(path, name) and not self._ignored(path):
                             pending.append(path)
                     elif is_candidate(name) and not self._ignored(path):
                         self._take(entry, path)
@@ -127,6 +127,6 @@ def _translate(pattern: str) -> str:
     return ("(?:.*/)?" if anywhere else "") + body + "(?:/.*)?"
 
 
-def folders_of(paths: Iterable[str]) -> set[str]:
-    """The folders that hold the files."""
-    return {os.path.dirname(path) for path in paths}
+def _is_virtualenv(path: str, name: str) -> bool:
+    # `env` is a usual name of a Python environment as well as of a folder of values.
+    return name == "env" and os.path.exists(os.path.join(path, "pyvenv.cfg"))

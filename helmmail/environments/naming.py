@@ -64,3 +64,9 @@ def folder_environment(path: str) -> tuple[str, int] | None:
         if is_known(name) or (index and folders[index - 1] in CONTAINERS):
             return name, index
     return None
+
+
+def order(name: str) -> int:
+    """A number to sort environments by, from a developer's machine to production."""
+    word = (word_in(name) or "").lower().rstrip("0123456789")
+    return _WORDS.index(word) if word in _WORDS else len(_WORDS)

@@ -13,15 +13,16 @@ class View:
     """One YAML document of a file, with aliases followed."""
 
     def __init__(self, document: Document, root: Node) -> None:
+        """`root` is one of `document`'s."""
         self.document = document
         self.root = root
-        self._anchors = Anchors(root) if "&" in document.text else None
+        self._anchors = Anchors(root if "&" in document.text else None)
 
     def follow(self, node: Node | None) -> Node | None:
         """The node that an alias stands for, any other node as it is."""
         steps = 0
         while node is not None and node.kind is Kind.ALIAS:
-            node = self._anchors.resolve(node) if self._anchors is not None and steps < 20 else None
+            node = self._anchors.resolve(node) if steps < 20 else None
             steps += 1
         return node
 

@@ -399,6 +399,7 @@ class _Planner:
             return
         if not self.target.provider.needs_auth:
             return
+        self._switch_on()
         if self._named_secret() or (self.block.host_role == "url" and self._url_credentials()):
             return
         missing: list[str] = []
@@ -410,6 +411,21 @@ class _Planner:
                 self._credential(role, entry)
         if missing:
             self._insert_credentials(missing)
+
+    def _switch_on(self) -> None:
+        """Makes the application log in at all, where its dialect has a switch for that."""
+        reason = f"{self.target.provider.id} wants a login"
+        for name, entries in self.block.switches.items():
+            assert self.block.shape is not None
+            switch = self.block.shape.switches[name]
+            for entry in entries:
+                value = entry.value
+                if not switch.lets(value.text if value.form is Form.LITERAL else None) and value.form is not Form.EXPRESSION:
+                    self._settle(entry, self._word(switch.on[0], value.text), reason)
+            if not entries and not switch.lets(None) and not self._inserts_nothing:
+                word = self._word(switch.on[0], self.block.truth)
+                if not self._insert(name, word, reason):
+                    self._by_hand(f"{'/'.join(name)} is not set", word)
 
     def _drop_credentials(self) -> None:
         for role in ("user", "password"):
@@ -559,9 +575,10 @@ class _Planner:
         """
         references = [entry for entry in self.carrier.references() if entry.value.alias is None and not entry.value.anchor]
         references = [entry for entry in references if not self.block.inherits(entry)] or []
-        if self.target.secret is not None:
-            own = [entry for entry in references if secret_name(self.document, entry) == self.target.secret]
-            return self.target.secret, self._nearest(own or references)
+        given = self.target.secret_of(self.document.path)
+        if given is not None:
+            own = [entry for entry in references if secret_name(self.document, entry) == given]
+            return given, self._nearest(own or references)
         groups = [
             [entry for entry in references if entry in self.block.settings.get("user", []) + self.block.settings.get("password", [])]
         ]

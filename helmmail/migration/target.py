@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"[^\s@<>\"',;:]+@[^\s@<>\"',;:]+\.[^\s@<>\"',;:.]+")
 class Target:
     """The old provider, the new one, and what to write of it.
 
-    `senders` gives the sender of single files by their path; `sender` is that of all others.
+    `senders` and `secrets` give those of single files by their path; `sender` and `secret` are for all others.
     """
 
     source: Provider
@@ -29,6 +29,7 @@ class Target:
     senders: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     secret: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
     remove_credentials: bool = False
     verified_domains: frozenset[str] = frozenset()
 
@@ -45,6 +46,10 @@ class Target:
     def sender_of(self, path: str) -> str | None:
         """The sender for a file, None where the old one stays."""
         return self.senders.get(path, self.sender)
+
+    def secret_of(self, path: str) -> str | None:
+        """The Secret that a file's credentials refer to, None where it is told from the settings around."""
+        return self.secrets.get(path, self.secret)
 
 
 def check_address(option: str, address: str) -> str:

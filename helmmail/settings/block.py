@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import unquote
 
 from helmmail.document.source import Document
@@ -40,6 +41,8 @@ class Block:
     host_entry: Entry
     settings: dict[str, list[Entry]]
     flags: dict[Name, tuple[Flag, list[Entry]]]
+    switches: dict[Name, list[Entry]] = field(default_factory=dict)
+    """The dialect's switches for AUTH, standing or not."""
     unclear: list[Entry] = field(default_factory=list)
     names: dict[int, Name] = field(default_factory=dict)
     """The name (a path, for nested ones) of each entry, by where its key starts."""
@@ -146,6 +149,8 @@ class Block:
             yield from entries
         for _, entries in self.flags.values():
             yield from entries
+        for entries in self.switches.values():
+            yield from entries
         yield from self.unclear
 
     def secret_of(self, role: str) -> tuple[str, str] | None:
@@ -192,10 +197,20 @@ class Reader:
     name be read as a host.
     """
 
-    def __init__(self, dialects: Dialects, is_known_host: Callable[[str], bool], forced: Dialect | None = None) -> None:
-        self._dialects = dialects
+    def __init__(
+        self,
+        dialects: Dialects | Callable[[], Dialects],
+        is_known_host: Callable[[str], bool],
+        forced: Dialect | None = None,
+    ) -> None:
+        """`dialects` may be a function that loads them, called when the first document is read."""
+        self._source = dialects
         self._known = is_known_host
         self._forced = forced
+
+    @cached_property
+    def _dialects(self) -> Dialects:
+        return self._source if isinstance(self._source, Dialects) else self._source()
 
     def blocks(self, document: Document, near: Sequence[int] | None = None) -> list[Block]:
         """The blocks of a document, in file order; with `near`, at least those around these offsets.
@@ -277,18 +292,19 @@ class Reader:
                         settings.setdefault(role, []).extend(_near(here[-1], present[name]))
             settings = {role: entries for role, entries in settings.items() if entries}
             own_flags = {name: (flag, _near(here[-1], entries)) for name, (flag, entries) in flags.items()}
-            names = {entry.key_start: name for name, entries in present.items() for entry in entries}
-            names.update((entry.key_start, name) for name, (_, entries) in flags.items() for entry in entries)
-            block = Block(carrier, dialect.id, shape, dialect.schemes, here[-1], settings, own_flags, names=names)
+            switches = {name: _near(here[-1], carrier.find(name)) for name in shape.switches}
+            named = [*present.items(), *((name, entries) for name, (_, entries) in flags.items()), *switches.items()]
+            names = {entry.key_start: name for name, entries in named for entry in entries}
+            block = Block(carrier, dialect.id, shape, dialect.schemes, here[-1], settings, own_flags, switches, names=names)
             block.sender_parameter = dialect.sender_parameter
             block.truth = str(dialect.data.get("truth", ""))
             yield score, block
 
     def _generic(self, carrier: Carrier, claimed: set[int]) -> Iterator[tuple[tuple[int, int, int], Block]]:
         generic = self._dialects.generic
-        in_mail = any(generic.mail.search(part) for part in carrier.path[-2:])
+        in_mail = any(generic.speaks_of_mail(part) for part in carrier.path[-2:])
         stems: dict[tuple[str, str], list[Entry]] = {}
-        possible = [name for name in carrier.names if in_mail or generic.mail.search(name)]
+        possible = [name for name in carrier.names if in_mail or generic.speaks_of_mail(name)]
         for entry in [entry for name in possible for entry in carrier.find((name,))]:
             if entry.key_start in claimed:
                 continue
@@ -306,7 +322,7 @@ class Reader:
                 elif entry.value.form in (Form.LITERAL, Form.OTHER) or role == "url":
                     continue
                 stems.setdefault((stem, role), []).append(entry)
-            elif text and (in_mail or generic.mail.search(entry.name)) and fold(entry.name) not in generic.not_mail:
+            elif text and (in_mail or generic.speaks_of_mail(entry.name)) and fold(entry.name) not in generic.not_mail:
                 role = "url" if "://" in text else "hostport" if ":" in text else "host"
                 match = server(role, text)
                 if match and self._known(match["host"]):
@@ -352,7 +368,7 @@ class Reader:
                 if role in ("sender", "user", "password", "port", "secret") and role not in settings:
                     settings[role] = _near(here[-1], [entry])
         settings = {role: entries for role, entries in settings.items() if entries}
-        return Block(carrier, generic.id, None, generic.schemes, here[-1], settings, flags, unclear)
+        return Block(carrier, generic.id, None, generic.schemes, here[-1], settings, flags, unclear=unclear)
 
     def _generic_entries(self, carrier: Carrier) -> Iterator[Entry]:
         """A carrier's entries, and those of maps below it that only group them (`auth: {username: ...}`)."""

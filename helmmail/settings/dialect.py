@@ -58,6 +58,30 @@ class Flag:
         return any(truth is word if isinstance(word, bool) else text.lower() == word.lower() for word in words)
 
 
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A setting without which the application does not log in, whatever the credentials.
+
+    `on` are the words that let it, the first being the one to write; `default` says what unset means.
+    """
+
+    on: tuple[Word, ...]
+    default: bool
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Switch:
+        """A switch from a profile's `auth` entry."""
+        on = data["on"]
+        return cls(tuple(on if isinstance(on, list) else [on]), data.get("default", True))
+
+    def lets(self, text: str | None) -> bool:
+        """Whether the switch, as written or (None) unset, lets the application log in."""
+        if text is None:
+            return self.default
+        truth = is_true(text)
+        return any(truth is word if isinstance(word, bool) else text.lower() == word.lower() for word in self.on)
+
+
 @dataclass(frozen=True)
 class UrlScheme:
     """What a URL's scheme, with a query key or without, says about TLS."""
@@ -84,6 +108,7 @@ class Shape:
     needs: frozenset[tuple[str, ...]]
     """Names of which one must stand, where the others are too common to tell the application."""
     flags: Mapping[tuple[str, ...], Flag]
+    switches: Mapping[tuple[str, ...], Switch]
     default_port: int | None
 
     @cached_property
@@ -152,6 +177,7 @@ def _shape(data: Mapping[str, Any], at: tuple[str, ...], *, env: bool) -> Shape:
         other=frozenset(name(each) for each in data.get("other", ())),
         needs=frozenset(name(each) for each in data.get("needs", ())),
         flags={name(key): Flag.from_data(flag) for key, flag in data.get("tls", {}).items()},
+        switches={name(key): Switch.from_data(switch) for key, switch in data.get("auth", {}).items()},
         default_port=data.get("default_port"),
     )
 
@@ -181,8 +207,16 @@ class Generic:
         self.not_mail = frozenset(data["not_mail"])
         mail = "|".join(sorted(data["mail_words"], key=len, reverse=True))
         self.mail = re.compile(mail, re.IGNORECASE)
+        self._speaks: dict[str, bool] = {}
         words = [word for role in HOST_ROLES for word in data["words"].get(role, ())]
         self._host_word = re.compile(f"(?:{'|'.join(sorted(words, key=len, reverse=True))})$")
+
+    def speaks_of_mail(self, name: str) -> bool:
+        """Whether a name holds a mail word. Remembered: the same names come in file after file."""
+        speaks = self._speaks.get(name)
+        if speaks is None:
+            speaks = self._speaks[name] = self.mail.search(name) is not None
+        return speaks
 
     def twin(self, name: str, word: str) -> str | None:
         """The name of the flag that goes with another (`useTls` with `useSsl`), in the same spelling."""

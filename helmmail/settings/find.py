@@ -58,7 +58,8 @@ class _Finder:
         self.near = near
         self.hosts = dialects.by_host_name
         self.places = dialects.by_place
-        self.mail = dialects.generic.mail.search
+        self.mail_search = dialects.generic.mail.search
+        self.mail = dialects.generic.speaks_of_mail
 
     def search(self, root: Node, path: Path) -> Iterator[Carrier]:
         """The carriers below `root`, which stands at `path`."""
@@ -101,7 +102,7 @@ class _Finder:
                 for index, item in reversed(list(enumerate(node.items))):
                     if near is None or _holds(item, near):
                         pending.append((item, (*at, str(index))))
-            elif node.style == "|" and self.mail(node.value):
+            elif node.style == "|" and self.mail_search(node.value):
                 yield from self._embedded(node, at)
 
     def _map_matters(self, node: Node, at: Path) -> bool:

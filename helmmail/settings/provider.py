@@ -60,13 +60,15 @@ class Provider:
     @cached_property
     def _host_patterns(self) -> tuple[re.Pattern[str], ...]:
         return tuple(
-            re.compile(re.escape(host.lower()).replace(re.escape("{region}"), "[a-z0-9-]+")) for host in self.hosts
+            re.compile(re.escape(host.lower()).replace(re.escape("{region}"), "[a-z0-9-]+"))
+            for host in self.hosts
+            if "{" in host or host != host.lower()
         )
 
     def owns(self, host: str) -> bool:
         """Whether `host` is one of the provider's, in any case, with or without the root's dot."""
         name = host.lower().rstrip(".")
-        return any(pattern.fullmatch(name) for pattern in self._host_patterns)
+        return name in self.hosts or any(pattern.fullmatch(name) for pattern in self._host_patterns)
 
     @cached_property
     def mentions(self) -> tuple[str, ...]:

@@ -1,0 +1,137 @@
+"""helmmail's JSON Schemas: where they are, and what an instance has wrong by them.
+
+jsonschema is imported only to validate; the schemas refer to one another by their ids and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+
+Keys = tuple[str | int, ...]
+UNKNOWN_KEY = "unknown key"
+"""What the message about a key starts with that a schema does not have."""
+
+_PACKAGE = Path(__file__).parent / "schemas"
+_CHECKOUT = Path(__file__).parent.parent / "schemas"
+_BASE = "https://helmmail.dev/schemas/"
+_TYPES = {"object": "a map", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number",
+          "boolean": "true or false", "null": "null"}  # fmt: skip
+
+
+@cache
+def load(name: str) -> dict[str, Any]:
+    """The schema `NAME.schema.json`, of the installed package or else of the checkout.
+
+    Raises FileNotFoundError where there is none of that name.
+    """
+    for folder in (_PACKAGE, _CHECKOUT):
+        path = folder / f"{name}.schema.json"
+        if path.is_file():
+            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return data
+    raise FileNotFoundError(f"no schema named {name}")
+
+
+def errors(instance: object, name: str) -> list[tuple[Keys, str]]:
+    """What is wrong with an instance by a schema: the path of keys and a message, sorted; nothing for a valid one.
+
+    The path of an unknown key ends with that key.
+    """
+    found = {pair for error in _validator(name).iter_errors(_with_text_keys(instance)) for pair in _explain(error)}
+    return sorted(found, key=lambda pair: ([(isinstance(key, str), str(key).rjust(9)) for key in pair[0]], pair[1]))
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+    from referencing.exceptions import NoSuchResource
+
+    def retrieve(uri: str) -> Resource[Any]:
+        try:
+            return Resource.from_contents(load(uri.removeprefix(_BASE).removesuffix(".schema.json")))
+        except FileNotFoundError:
+            raise NoSuchResource(uri) from None
+
+    return Draft202012Validator(load(name), registry=Registry(retrieve=retrieve))  # type: ignore[call-arg]
+
+
+def _with_text_keys(instance: object) -> object:
+    """JSON has text keys only; YAML's `587: starttls` has a number."""
+    if isinstance(instance, Mapping):
+        return {str(key): _with_text_keys(value) for key, value in instance.items()}
+    if isinstance(instance, list | tuple):
+        return [_with_text_keys(item) for item in instance]
+    return instance
+
+
+def _explain(error: ValidationError) -> Iterator[tuple[Keys, str]]:
+    path: Keys = tuple(error.absolute_path)
+    if error.validator in ("anyOf", "oneOf") and error.context:
+        yield from _explain(_nearest(error))
+    elif error.validator == "additionalProperties" and error.validator_value is False:
+        known = list(error.schema.get("properties", {}))
+        for key in error.instance:
+            if key not in known:
+                yield (*path, key), f"{UNKNOWN_KEY} '{key}'{_suggest(key, known)}"
+    elif error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        for key in missing:
+            yield path, f"the key '{key}' is missing; add it"
+    else:
+        yield path, _message(error)
+
+
+def _nearest(error: ValidationError) -> ValidationError:
+    """Of the alternatives' errors, the one that lies deepest: the alternative that was meant got furthest."""
+    context: Sequence[ValidationError] = error.context or ()
+    return max(context, key=lambda each: (len(each.absolute_path), each.validator != "type"))
+
+
+def _message(error: ValidationError) -> str:
+    wanted, shown = error.validator_value, _shown(error.instance)
+    match error.validator:
+        case "type":
+            types = [wanted] if isinstance(wanted, str) else wanted
+            if "string" in types and isinstance(error.instance, bool | int | float):
+                return f"{shown} is not text; put it in quotes"
+            return f"{shown} is not {' or '.join(_TYPES.get(each, each) for each in types)}; correct it"
+        case "enum":
+            return f"{shown} is not one of {', '.join(map(str, wanted))}; choose one of them"
+        case "const":
+            return f"{shown} is not {wanted}; write that"
+        case "pattern" | "format":
+            title = error.schema.get("title")
+            return f"{shown} {f'is not {title}' if title else f'does not have the form {wanted}'}; correct it"
+        case "minimum" | "maximum":
+            bound = "smaller than" if error.validator == "minimum" else "larger than"
+            return f"{shown} is {bound} {wanted}; correct it"
+        case "minItems" | "minLength" | "minProperties":
+            return "there is nothing here; fill it in or remove the key"
+        case "uniqueItems":
+            return "something stands here twice; remove one"
+    return f"{shown} breaks the schema's rule '{error.validator}'; correct it"
+
+
+def _shown(instance: object) -> str:
+    if isinstance(instance, Mapping):
+        return "a map"
+    if isinstance(instance, list):
+        return "a list"
+    text = json.dumps(instance, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _suggest(word: str, known: Sequence[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}" if known else "; remove it"
