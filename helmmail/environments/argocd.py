@@ -100,7 +100,7 @@ class _Reader:
         other: list[str] = []
         for source, helm in helm_sources(view):
             files = self._files(source, helm, values)
-            folder = self.candidates_path(_fill(view.text(source, "path") or "", values))
+            folder = self._here(_fill(view.text(source, "path") or "", values))
             if folder is not None and charts.is_chart(folder, self.candidates):
                 files = [*charts.defaults(folder, self.candidates), *files]
                 other += charts.secret_templates(folder, self.candidates)
@@ -112,7 +112,8 @@ class _Reader:
         cluster = text("spec", "destination", "name")
         labels = [text("metadata", "labels", key) for key in ("environment", "env")]
         hints = [*labels, name, namespace]
-        hints += [file for each in releases for file in map(os.path.basename, each.files) if file != os.path.basename(path)]
+        names = (os.path.basename(file) for each in releases for file in each.files if file != path)
+        hints += names
         hints += [cluster, *(values.get(key, "") for key in ("environment", "env", "stage", "cluster"))]
         words = [label for label in labels if label and "{{" not in label]
         words += [word for hint in hints if "{{" not in hint and (word := word_in(_stem(hint)))]
@@ -128,7 +129,7 @@ class _Reader:
             release=releases[0].name if len(releases) == 1 else None,
         )
 
-    def candidates_path(self, path: str) -> str | None:
+    def _here(self, path: str) -> str | None:
         """A path within the repository as it would be typed here; None where it cannot be known."""
         if not path or "{{" in path:
             return None
@@ -138,7 +139,7 @@ class _Reader:
         """The value files that are here; one is missed only where the chart's folder is here."""
         found: list[str] = []
         base = _fill(self.view.text(source, "path") or "", values)
-        here = self.candidates_path(base)
+        here = self._here(base)
         local = here is not None and os.path.isdir(here or ".")
         lenient = self.view.text(helm, "ignoreMissingValueFiles") == "true"
         for text, node in self.view.texts(helm, "valueFiles"):
@@ -190,7 +191,7 @@ class _Reader:
         return found
 
     def _matches(self, pattern: str, *, files: bool) -> Iterator[dict[str, str]]:
-        top = self.candidates_path(pattern)
+        top = self._here(pattern)
         for match in sorted(glob.glob(top, recursive=True)) if top else ():
             folder = os.path.dirname(match) if files else match
             if not os.path.isdir(folder):

@@ -24,6 +24,12 @@ def defaults(folder: str, candidates: Candidates) -> tuple[str, ...]:
 
 def secret_templates(folder: str, candidates: Candidates) -> tuple[str, ...]:
     """The chart's templates that hold a Secret or an ExternalSecret."""
+    if folder not in candidates.secrets:
+        candidates.secrets[folder] = _secret_templates(folder, candidates)
+    return candidates.secrets[folder]
+
+
+def _secret_templates(folder: str, candidates: Candidates) -> tuple[str, ...]:
     top = os.path.join(folder, "templates")
     inside = [path for path in candidates.files if path.startswith(top + "/")]
     if not inside:
@@ -36,6 +42,8 @@ def secret_templates(folder: str, candidates: Candidates) -> tuple[str, ...]:
 
 def in_templates(path: str, charts: Iterable[str]) -> bool:
     """Whether a file is one of a chart's templates."""
+    if "templates/" not in path:
+        return False
     parts = path.split("/")
     return any(
         part == "templates" and "/".join(parts[:index]) in charts for index, part in enumerate(parts[:-1])

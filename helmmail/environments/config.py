@@ -56,14 +56,14 @@ class Config:
         return os.path.dirname(self.path)
 
 
-def load_config(path: str | None = None) -> Config | None:
-    """The config at `path`, or the working folder's helmmail.yaml if there is one.
+def load_config(path: str | None = None) -> Config:
+    """The config at `path`, or else the working folder's helmmail.yaml; an empty one (path "") where there is none.
 
     Raises InputError, all errors together with their places, where it cannot be read or breaks its schema.
     """
     if path is None:
         if not os.path.isfile(NAME):
-            return None
+            return Config("")
         path = NAME
     document = Document.read(os.path.normpath(path))
     return parse_config(document)

@@ -69,6 +69,8 @@ class Candidates:
     readable: bool = True
     charts: frozenset[str] = frozenset()
     """The folders that hold a Chart.yaml."""
+    secrets: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """The Secret templates of the charts that have been asked for."""
     _known: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -164,7 +164,7 @@ class _Walk:
         )
 
     def visit(self, part: _Part, main: _Part | None = None) -> None:
-        """Takes one file and those that it includes, each once. A base's paths may be meant from the main file's folder."""
+        """Takes one file and those that it includes, each once; a base's paths may be meant from `main`'s folder."""
         if part.document.path in self.seen or len(self.seen) > _MAX_FILES:
             return
         self.seen.add(part.document.path)

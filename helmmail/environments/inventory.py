@@ -22,10 +22,10 @@ _FINDERS: tuple[Callable[[Candidates], Found], ...] = (helmfile.find, argocd.fin
 
 @dataclass(frozen=True)
 class Inventory:
-    """The files of a run, sorted, and the environments that they belong to; each environment's name is there once.
+    """The files of a run, sorted, and the environments that they belong to, each name once.
 
-    A file may belong to several environments (a chart's defaults), or to none. `root` is the repository's folder as it
-    would be typed, "" for the working folder.
+    A file may belong to several environments (a chart's defaults), or to none. `root` is the repository's folder as
+    it would be typed, "" for the working folder.
     """
 
     environments: tuple[Environment, ...]
@@ -67,13 +67,13 @@ def take_inventory(
     """Lists the files below `paths` and finds their environments.
 
     Without paths: the layers if there are any, else the environments of the config, else what is below the working
-    folder. Files that were named are taken whatever their name; with them alone, environments have no other files, but
-    a helmfile, a kustomization or an Application stands for the files that it lists. `layers` make one environment,
-    named by the last of them.
+    folder. Files that were named are taken whatever their name; with them alone, environments have no other files,
+    but a helmfile, a kustomization or an Application stands for the files that it lists. `layers` make one
+    environment, named by the last of them.
 
-    What claims a file first keeps it: layers, the config, helmfiles, Argo CD, Flux, names by convention; a file that was
-    named and belongs to nothing is an environment of its own. `read` is the caller's cached reader; with it the texts of
-    all files are searched for manifests of Argo CD and Flux, without it only files of telling names are read.
+    What claims a file first keeps it: layers, the config, helmfiles, Argo CD, Flux, names by convention; a file that
+    was named and belongs to nothing is an environment of its own. `read` is the caller's cached reader; with it the
+    texts of all files are searched for manifests of Argo CD and Flux, without it only files of telling names are read.
 
     Raises InputError, all of them together, for paths that do not exist and folders without candidates.
     """
@@ -96,7 +96,7 @@ def take_inventory(
     if errors:
         raise merge_errors(errors)
 
-    configs = {os.path.abspath(config.path if config is not None else NAME)} - {os.path.abspath(each) for each in named}
+    configs = {os.path.abspath(config.path if config is not None and config.path else NAME)} - {os.path.abspath(each) for each in named}
     files = tuple(path for path in listing.finish() if os.path.abspath(path) not in configs)
     gathered = _Gathered(ignored)
     if layers:
@@ -118,13 +118,8 @@ def take_inventory(
     every = {os.path.abspath(path): path for each in environments for path in each.files}
     every |= {os.path.abspath(path): path for path in files}
     return Inventory(
-        environments, tuple(sorted(every.values())), (*listing.warnings, *unique_findings(gathered.warnings)), top
+        environments, tuple(sorted(every.values())), tuple(dict.fromkeys((*listing.warnings, *gathered.warnings))), top
     )
-
-
-def unique_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings without repetition, in order."""
-    return tuple(dict.fromkeys(findings))
 
 
 class _Gathered:
@@ -264,7 +259,7 @@ def _unread(path: str) -> Document:
 
 
 def _top(start: str) -> str:
-    """The repository's folder above `start`, as it would be typed; without one the working folder, or `start` itself."""
+    """The repository's folder above `start`, as it would be typed; else the working folder, or `start` itself."""
     folder = start if os.path.isdir(start) else os.path.dirname(start) or "."
     here = os.path.abspath(folder)
     working = os.getcwd()

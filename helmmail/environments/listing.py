@@ -90,8 +90,8 @@ class Listing:
         except OSError:
             return
         if size > MAX_BYTES:
-            limit = MAX_BYTES // 1048576
-            self._skip(path, f"{size / 1048576:.0f} MiB is more than helmmail reads ({limit} MiB)", "name smaller files")
+            message = f"{size / 1048576:.0f} MiB is more than helmmail reads ({MAX_BYTES // 1048576} MiB)"
+            self._skip(path, message, "name smaller files")
         elif entry.is_symlink():
             self._links.append(path)
         else:

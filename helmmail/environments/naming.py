@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 _WORDS = (
-    "dev", "develop", "development", "local", "test", "testing", "integration", "qa", "uat", "demo", "sandbox",
-    "recette", "staging", "stage", "stg", "preprod", "pre-prod", "pre_prod", "preproduction", "pre-production", "preview",
-    "acceptance", "accept", "prod", "prd", "production", "live",
+    "dev", "develop", "development", "local", "test", "testing", "integration", "qa", "uat", "demo",
+    "sandbox", "recette", "staging", "stage", "stg", "preprod", "pre-prod", "pre_prod", "preproduction", "pre-production",
+    "preview", "acceptance", "accept", "prod", "prd", "production", "live",
 )  # fmt: skip
 _ALTERNATIVES = "|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True))
 _WHOLE = re.compile(rf"(?:{_ALTERNATIVES})\d*", re.IGNORECASE)
@@ -27,7 +27,7 @@ def is_known(name: str) -> bool:
 
 
 def word_in(text: str) -> str | None:
-    """The environment that a name speaks of (`impress-staging`, `staging-impress`), the last one if there are several."""
+    """The environment that a name speaks of (`impress-staging`, `staging-impress`), the last one of several."""
     found = None
     for match in _IN_TEXT.finditer(text):
         # "pre-prod" holds "prod" too; what starts first within a longer word has been found already.

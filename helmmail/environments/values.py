@@ -53,17 +53,18 @@ class EffectiveBlock:
     sender: Setting | None = None
 
 
-def effective_blocks(release: Release, read: Read, reader: Reader) -> list[EffectiveBlock]:
-    """The blocks of a release after its files are layered, those of merged values first.
+def effective_blocks(release: Release | Sequence[str], read: Read, reader: Reader) -> list[EffectiveBlock]:
+    """The blocks of a release (or of bare files, the lowest first) after they are layered, those of merged values first.
 
     Manifests beyond the values in them, dotenv files and encrypted ones are read on their own. Raises InputError where
     a file cannot be read.
     """
+    name, files = (release.name, release.files) if isinstance(release, Release) else ("", release)
     layers: list[Layer] = []
     documents: dict[str, Document] = {}
-    for path in release.files:
+    for path in files:
         document = documents[path] = read(path)
-        layers += layers_of(document, release.name)
+        layers += layers_of(document, name)
     found: list[EffectiveBlock] = []
     if len(layers) == 1 and layers[0].document.roots == [layers[0].node]:
         found += _read(reader.blocks(layers[0].document))
