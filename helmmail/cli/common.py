@@ -36,12 +36,25 @@ def options(*decorators: Callable[[Function], Function]) -> Callable[[Function],
 paths_argument = click.argument("paths", nargs=-1, metavar="[PATHS]...")
 file_options = options(
     click.option("--env", "names", multiple=True, metavar="NAME", help="Only this environment (repeatable)."),
-    click.option("-f", "--values", "layers", multiple=True, metavar="FILE",
-                 help="Values files of one environment, in Helm's order (repeatable)."),
-    click.option("--config", "config_path", metavar="FILE", help="The configuration  [default: helmmail.yaml, if there]."),
+    click.option(
+        "-f",
+        "--values",
+        "layers",
+        multiple=True,
+        metavar="FILE",
+        help="Values files of one environment, in Helm's order (repeatable).",
+    ),
+    click.option(
+        "--config", "config_path", metavar="FILE", help="The configuration  [default: helmmail.yaml, if there]."
+    ),
 )
-color_option = click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-                            help="Colour the output; auto means on a terminal, and not under NO_COLOR.")
+color_option = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour the output; auto means on a terminal, and not under NO_COLOR.",
+)
 
 
 def style(choice: str, stream: Any) -> Style:
@@ -63,11 +76,15 @@ class Workspace:
     _documents: dict[str, Document] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, paths: Sequence[str], names: Sequence[str], layers: Sequence[str], config_path: str | None) -> Workspace:
+    def open(
+        cls, paths: Sequence[str], names: Sequence[str], layers: Sequence[str], config_path: str | None
+    ) -> Workspace:
         """Reads the configuration and finds the environments. Raises InputError."""
         if layers and paths:
-            raise InputError("-f/--values and PATHS contradict each other: give the files of one environment with -f, "
-                             "or files and folders as PATHS")
+            raise InputError(
+                "-f/--values and PATHS contradict each other: give the files of one environment with -f, "
+                "or files and folders as PATHS"
+            )
         config = load_config(config_path) or Config("")
         providers = Providers.load(Provider.from_data(data) for data in config.providers)
         documents: dict[str, Document] = {}

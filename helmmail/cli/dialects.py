@@ -16,7 +16,9 @@ from helmmail.settings.dialect import Dialect, Dialects
 @click.command("dialects", short_help="List the known dialects, or show one.")
 @click.argument("name", required=False)
 @click.option("--config", "config_path", metavar="FILE", help="The configuration  [default: helmmail.yaml, if there].")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form.")
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form."
+)
 def command(name: str | None, config_path: str | None, output: str) -> None:
     """List the known dialects, or show one: how an application names its settings and spells TLS.
 

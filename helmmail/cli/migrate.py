@@ -22,23 +22,35 @@ from helmmail.migration.write import clean_temporary_files, write_all
 from helmmail.model import Finding, Severity
 from helmmail.report.diff import unified
 from helmmail.report.text import paint_diff, render
-from helmmail.settings.block import Reader
+from helmmail.settings.reader import Reader
 
 
 @click.command("migrate", short_help="Move the mail settings of every environment to another provider.")
 @paths_argument
-@click.option("--from", "source", metavar="PROVIDER", help="The provider, or the host name, to move away from  [default: snap-mail].")
+@click.option(
+    "--from",
+    "source",
+    metavar="PROVIDER",
+    help="The provider, or the host name, to move away from  [default: snap-mail].",
+)
 @click.option("--to", "target", metavar="PROVIDER", help="The provider to move to  [default: scaleway].")
 @click.option("--host", metavar="NAME", help="Which of the provider's hosts to write  [default: its first].")
 @click.option("--port", type=click.IntRange(1, 65535), help="Which of the provider's ports to write; TLS follows it.")
 @click.option("--sender", metavar="ADDRESS", help="The sender to write  [default: the old one stays].")
-@click.option("--secret", metavar="NAME", help="The Secret that credentials refer to  [default: told from the settings around].")
+@click.option(
+    "--secret", metavar="NAME", help="The Secret that credentials refer to  [default: told from the settings around]."
+)
 @click.option("--user", metavar="VALUE", help="Write the user name plainly, instead of a reference.")
 @click.option("--remove-credentials", is_flag=True, help="Take credentials out that the new provider does not use.")
 @file_options
 @click.option("-n", "--dry-run", is_flag=True, help="Write nothing; print a diff on stdout.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a change is pending.")
-@click.option("-o", "--output", type=click.Choice(["text", "diff", "json"]), help="The form of the result  [default: text, or diff in a dry run].")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "diff", "json"]),
+    help="The form of the result  [default: text, or diff in a dry run].",
+)
 @click.option("--show-secrets", is_flag=True, help="Do not mask credentials in the diff, so that it applies.")
 @color_option
 @click.pass_context
@@ -64,8 +76,18 @@ def command(ctx: click.Context, /, **given: object) -> int:
 
 class _Migration:
     def __init__(
-        self, paths: Sequence[str], names: Sequence[str], layers: Sequence[str], config_path: str | None, *,
-        dry_run: bool, check: bool, output: str | None, show_secrets: bool, color: str, **chosen: object,
+        self,
+        paths: Sequence[str],
+        names: Sequence[str],
+        layers: Sequence[str],
+        config_path: str | None,
+        *,
+        dry_run: bool,
+        check: bool,
+        output: str | None,
+        show_secrets: bool,
+        color: str,
+        **chosen: object,
     ) -> None:
         self.workspace = Workspace.open(paths, names, layers, config_path)
         self.paths = paths
@@ -86,7 +108,9 @@ class _Migration:
         reader = Reader(workspace.load_dialects, lambda host: self._is_mail_host(target, host))
         if self.writes:
             clean_temporary_files(os.path.dirname(os.path.realpath(path)) for path in workspace.inventory.files)
-        layers = [release.files for each in workspace.environments for release in each.releases if len(release.files) > 1]
+        layers = [
+            release.files for each in workspace.environments for release in each.releases if len(release.files) > 1
+        ]
 
         def plan_over(documents: Sequence[Document]) -> Plan:
             return plan_move(documents, target, reader, lambda document: workspace.chosen(document.path), layers)
@@ -116,8 +140,16 @@ class _Migration:
             check_address("--sender", str(sender))
         port = chosen["port"] if chosen["port"] is not None else config.port
         return Target.choose(
-            source, provider, option("host"), int(str(port)) if port is not None else None, sender=sender,
-            senders=self._by_file("sender"), user=option("user"), secret=option("secret"), secrets=self._by_file("secret"), remove_credentials=bool(chosen["remove_credentials"]),
+            source,
+            provider,
+            option("host"),
+            int(str(port)) if port is not None else None,
+            sender=sender,
+            senders=self._by_file("sender"),
+            user=option("user"),
+            secret=option("secret"),
+            secrets=self._by_file("secret"),
+            remove_credentials=bool(chosen["remove_credentials"]),
             verified_domains=frozenset(config.verified_domains),
         )
 
@@ -133,8 +165,10 @@ class _Migration:
             value = getattr(environment, name)
             for path in environment.files if value is not None else ():
                 if found.setdefault(path, value) != value:
-                    raise InputError(f"{path}: belongs to environments with a different {name} ({found[path]}, {value}); "
-                                     f"give --env or --{name}")
+                    raise InputError(
+                        f"{path}: belongs to environments with a different {name} ({found[path]}, {value}); "
+                        f"give --env or --{name}"
+                    )
         return found
 
     def _is_mail_host(self, target: Target, host: str) -> bool:
@@ -149,8 +183,14 @@ class _Migration:
     def _report(self, plan: Plan, results: Sequence[Document], broken: Sequence[Finding]) -> None:
         workspace = self.workspace
         result = result_of(
-            plan, workspace.infos(), workspace.label, broken, written=self.writes and not broken,
-            encrypted=[path for path in workspace.inventory.files if workspace.chosen(path) and _is_sops(workspace, path)],
+            plan,
+            workspace.infos(),
+            workspace.label,
+            broken,
+            written=self.writes and not broken,
+            encrypted=[
+                path for path in workspace.inventory.files if workspace.chosen(path) and _is_sops(workspace, path)
+            ],
         )
         if self.output == "json":
             from helmmail.report import json
@@ -163,7 +203,10 @@ class _Migration:
             echo(paint_diff(diffs, style(self.color, sys.stdout)))
         echo(render(result, style(self.color, sys.stderr)), err=True)
         if masked:
-            echo("Credentials are masked in this diff, so it does not apply; --show-secrets gives the one that does.\n", err=True)
+            echo(
+                "Credentials are masked in this diff, so it does not apply; --show-secrets gives the one that does.\n",
+                err=True,
+            )
 
 
 def _is_sops(workspace: Workspace, path: str) -> bool:

@@ -16,7 +16,9 @@ from helmmail.settings.provider import Provider, Providers
 @click.command("providers", short_help="List the known providers, or show one.")
 @click.argument("name", required=False)
 @click.option("--config", "config_path", metavar="FILE", help="The configuration  [default: helmmail.yaml, if there].")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form.")
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form."
+)
 def command(name: str | None, config_path: str | None, output: str) -> None:
     """List the known providers, or show one: hosts, ports, credentials, DNS, limits.
 
@@ -69,8 +71,14 @@ def details(data: Mapping[str, Any], indent: str = "") -> Iterator[str]:
                 yield from lines[1:]
         elif isinstance(value, list):
             long = sum(map(len, map(str, value))) > 80
-            text = f"\n{indent}  - " + f"\n{indent}  - ".join(map(str, value)) if long else " " + ", ".join(map(str, value))
+            text = (
+                f"\n{indent}  - " + f"\n{indent}  - ".join(map(str, value))
+                if long
+                else " " + ", ".join(map(str, value))
+            )
             yield f"{indent}{name}:{text}\n"
         else:
-            shown = {True: "true", False: "false", None: "-"}.get(value, value) if isinstance(value, bool | None) else value
+            shown = (
+                {True: "true", False: "false", None: "-"}.get(value, value) if isinstance(value, bool | None) else value
+            )
             yield f"{indent}{name}: {shown}\n"

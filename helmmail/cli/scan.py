@@ -17,7 +17,7 @@ from helmmail.environments.values import EffectiveBlock, Setting, environment_bl
 from helmmail.model import Finding, Severity
 from helmmail.report.model import Result
 from helmmail.report.text import Style, aligned, render
-from helmmail.settings.block import Reader
+from helmmail.settings.reader import Reader
 
 SETTINGS = ("host", "port", "security", "user", "password", "sender")
 
@@ -34,7 +34,9 @@ class _Line:
 @click.command("scan", short_help="Show the mail settings of every environment, side by side.")
 @paths_argument
 @file_options
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form.")
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form."
+)
 @color_option
 def command(
     paths: Sequence[str], names: Sequence[str], layers: Sequence[str], config_path: str | None, output: str, color: str
@@ -79,7 +81,9 @@ def _lines(workspace: Workspace) -> Iterator[_Line]:
         rest = tuple(path for path in workspace.inventory.files if path not in claimed)
         environments.append(Environment("-", (), "", other=rest))
     for environment in environments:
-        relevant = replace(environment, other=tuple(path for path in environment.other if _MAIL.search(workspace.read(path).text)))
+        relevant = replace(
+            environment, other=tuple(path for path in environment.other if _MAIL.search(workspace.read(path).text))
+        )
         for block in environment_blocks(relevant, workspace.read, reader):
             provider = workspace.providers.owner(block.host.value) if block.host is not None else None
             yield _Line(environment.name, block, provider.id if provider is not None else "")
@@ -114,7 +118,9 @@ def _text(line: _Line, setting: str) -> str:
 def _finding(line: _Line, setting: str) -> Finding:
     value: Setting | None = getattr(line.block, setting)
     place = value.place if value is not None else line.block.place
-    message = f"{line.environment}: {setting} of {line.block.path} is {_text(line, setting)}, unlike in most environments"
+    message = (
+        f"{line.environment}: {setting} of {line.block.path} is {_text(line, setting)}, unlike in most environments"
+    )
     return Finding(rules.ODD_ONE_OUT, Severity.NOTE, message, place)
 
 
@@ -129,7 +135,9 @@ def _matrix(lines: Sequence[_Line], odd: set[tuple[int, str]], painted: Style) -
         rows = [("", *(line.environment for line in members))]
         for setting in SETTINGS:
             rows.append((setting, *(_text(line, setting) + " !" * ((id(line), setting) in odd) for line in members)))
-            places = ["@" + _where(line, setting) if getattr(line.block, setting) is not None else "" for line in members]
+            places = [
+                "@" + _where(line, setting) if getattr(line.block, setting) is not None else "" for line in members
+            ]
             rows.append(("", *places))
         rows.append(("provider", *(line.provider or "?" for line in members)))
         for cells in aligned(rows):

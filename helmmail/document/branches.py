@@ -45,5 +45,6 @@ class Branches:
         if self._paths[index] == branch:
             return offset
         return next(
-            (start for start, path in zip(self._starts[index:], self._paths[index:], strict=True) if path == branch), offset
+            (start for start, path in zip(self._starts[index:], self._paths[index:], strict=True) if path == branch),
+            offset,
         )

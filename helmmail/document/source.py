@@ -42,7 +42,8 @@ class Document:
     @property
     def is_template(self) -> bool:
         """Whether Go template actions may span lines here: helmfile's own files and
-        `.gotmpl`, a chart's `templates/`."""
+        `.gotmpl`, a chart's `templates/`.
+        """
         path = Path(self.path)
         return (
             path.suffix in _TEMPLATE_SUFFIXES

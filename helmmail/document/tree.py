@@ -228,14 +228,20 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"y", "yes", "true", "on"})
 _FALSE = frozenset({"n", "no", "false", "off"})
 _INTEGER = re.compile(r"[-+]?[0-9]+")
-_NUMBER = re.compile(r"[-+]?(?:[0-9][0-9_]*|0o?[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|\.inf|\.nan)"
-                     r"(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+|[0-9]+(?::[0-5]?[0-9])+", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*|0o?[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|\.inf|\.nan)"
+    r"(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+|[0-9]+(?::[0-5]?[0-9])+",
+    re.IGNORECASE,
+)
 
 
 def is_null(node: Node) -> bool:
     """Whether a node is YAML's null."""
-    return node.kind is Kind.SCALAR and not node.style and node.tag in (None, "tag:yaml.org,2002:null") and (
-        node.value in _NULLS
+    return (
+        node.kind is Kind.SCALAR
+        and not node.style
+        and node.tag in (None, "tag:yaml.org,2002:null")
+        and (node.value in _NULLS)
     )
 
 
@@ -247,8 +253,12 @@ def truth(text: str) -> bool | None:
 
 def reads_as_text(text: str) -> bool:
     """Whether plain `text` would be read as a string, by YAML 1.1 and 1.2 alike."""
-    return not (text in _NULLS or truth(text) is not None or _NUMBER.fullmatch(text)
-                or re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}.*", text))
+    return not (
+        text in _NULLS
+        or truth(text) is not None
+        or _NUMBER.fullmatch(text)
+        or re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}.*", text)
+    )
 
 
 def is_integer(node: Node) -> bool:

@@ -45,6 +45,4 @@ def in_templates(path: str, charts: Iterable[str]) -> bool:
     if "templates/" not in path:
         return False
     parts = path.split("/")
-    return any(
-        part == "templates" and "/".join(parts[:index]) in charts for index, part in enumerate(parts[:-1])
-    )
+    return any(part == "templates" and "/".join(parts[:index]) in charts for index, part in enumerate(parts[:-1]))

@@ -2,8 +2,8 @@
 
 Environments are named by `values-NAME.yaml` (also with `.` or `_`), `NAME.values.yaml`, `.env.NAME`, a folder in
 `env.d/`, `env/`, `envs/`, `environments/` or `overlays/`, a folder with a usual environment's name that holds
-`values*.yaml`, and `NAME.yaml` directly in such a folder or in `values/`; all with `.gotmpl` too. A `values.yaml`
-that stands alone is the environment `default`, and one beside a Chart.yaml the chart's defaults.
+`values*.yaml`, and `NAME.yaml` directly in such a folder, in `values/`, or near a chart; all with `.gotmpl` too. A
+`values.yaml` that stands alone is the environment `default`, and one beside a Chart.yaml the chart's defaults.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from helmmail.environments import charts
 from helmmail.environments.environment import Candidates, Environment, Found, Release, unique
@@ -60,6 +60,14 @@ def find(candidates: Candidates) -> Found:
         if not charts.in_templates(path, candidates.charts) and (what := classify(path, candidates)) is not None
     }
     layout = _Layout(candidates, named)
+    bare = {
+        path: replace(what, values=True)
+        for path, what in named.items()
+        if not what.values and is_known(_stem(path)) and layout.is_deployed(path) and not _is_manifest(path, candidates)
+    }
+    if bare:
+        named |= bare
+        layout = _Layout(candidates, named)
     drafts: dict[str, _Draft] = {}
     for path, what in named.items():
         if what.values and what.environment and not layout.is_base(path):
@@ -175,6 +183,10 @@ class _Layout:
         """Whether a `values.yaml` lies below others in its folder, and so is no environment of its own."""
         return _stem(path) == "values" and os.path.dirname(path) in self._layered
 
+    def is_deployed(self, path: str) -> bool:
+        """Whether values are to be expected beside a file: a chart is near, or a `values.yaml` in the same folder."""
+        return self.chart(path, "") is not None or os.path.dirname(path) in self._common
+
     def below(self, path: str, chart: str | None) -> Iterator[str]:
         """The layers below a file, the lowest first."""
         if chart is not None:
@@ -207,6 +219,14 @@ class _Layout:
             if not folder or folder == os.path.dirname(folder) or folder == self._candidates.top:
                 return None
             folder = os.path.dirname(folder)
+
+
+_MANIFEST = re.compile(r"^(?:kind|services):", re.MULTILINE)
+
+
+def _is_manifest(path: str, candidates: Candidates) -> bool:
+    """Whether a file is a manifest, or a compose file, rather than values."""
+    return bool(_MANIFEST.search(candidates.text(path)))
 
 
 def _stem(path: str) -> str:

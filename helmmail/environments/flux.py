@@ -40,9 +40,7 @@ def find(candidates: Candidates) -> Found:
             other = [file for file in (*result.layers, *result.other) if file not in own]
             namespace = _namespace(path, candidates)
             release = releases[0].name if len(releases) == 1 else None
-            environments.append(
-                Environment(name, releases, path, unique(other), namespace=namespace, release=release)
-            )
+            environments.append(Environment(name, releases, path, unique(other), namespace=namespace, release=release))
     environments += _alone(candidates, included)
     return Found(tuple(environments), tuple(dict.fromkeys(warnings)))
 

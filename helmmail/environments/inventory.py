@@ -96,7 +96,9 @@ def take_inventory(
     if errors:
         raise merge_errors(errors)
 
-    configs = {os.path.abspath(config.path if config is not None and config.path else NAME)} - {os.path.abspath(each) for each in named}
+    configs = {os.path.abspath(config.path if config is not None and config.path else NAME)} - {
+        os.path.abspath(each) for each in named
+    }
     files = tuple(path for path in listing.finish() if os.path.abspath(path) not in configs)
     gathered = _Gathered(ignored)
     if layers:
@@ -117,9 +119,8 @@ def take_inventory(
     environments = tuple(gathered.environments.values())
     every = {os.path.abspath(path): path for each in environments for path in each.files}
     every |= {os.path.abspath(path): path for path in files}
-    return Inventory(
-        environments, tuple(sorted(every.values())), tuple(dict.fromkeys((*listing.warnings, *gathered.warnings))), top
-    )
+    warnings = tuple(dict.fromkeys((*listing.warnings, *gathered.warnings)))
+    return Inventory(environments, tuple(sorted(every.values())), warnings, top)
 
 
 class _Gathered:

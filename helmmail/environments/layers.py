@@ -17,7 +17,7 @@ from helmmail.document.tree import Anchors, Kind, Node, Tree, YamlError, parse
 from helmmail.environments.argocd import helm_sources
 from helmmail.environments.nodes import View
 from helmmail.model import Place
-from helmmail.settings.carrier import Form, read_value
+from helmmail.settings.carriers import Form, read_value
 from helmmail.settings.find import is_encrypted, kind_of
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 _WORDS = (
-    "dev", "develop", "development", "local", "test", "testing", "integration", "qa", "uat", "demo",
-    "sandbox", "recette", "staging", "stage", "stg", "preprod", "pre-prod", "pre_prod", "preproduction", "pre-production",
+    "dev", "develop", "development", "local", "test", "testing", "integration", "qa", "uat", "demo", "sandbox",
+    "recette", "staging", "stage", "stg", "preprod", "pre-prod", "pre_prod", "preproduction", "pre-production",
     "preview", "acceptance", "accept", "prod", "prd", "production", "live",
 )  # fmt: skip
 _ALTERNATIVES = "|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True))
 _WHOLE = re.compile(rf"(?:{_ALTERNATIVES})\d*", re.IGNORECASE)
 _IN_TEXT = re.compile(rf"(?:^|[-_./])(?=(?P<word>(?:{_ALTERNATIVES})\d*)(?:[-_./]|$))", re.IGNORECASE)
-_AT_END = re.compile(rf"(?:(?P<before>.*?)[-_.])?(?P<word>(?:{_ALTERNATIVES})\d*)", re.IGNORECASE)
+_AT_END = re.compile(rf"(?:(?P<before>.*?)[-_.])??(?P<word>(?:{_ALTERNATIVES})\d*)", re.IGNORECASE)
 
 CONTAINERS = frozenset({"env.d", "env", "envs", "environments", "overlays"})
 """Folders whose folders are environments."""

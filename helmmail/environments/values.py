@@ -14,8 +14,9 @@ from helmmail.environments.environment import Environment, Read, Release, unique
 from helmmail.environments.layers import Layer, Layered, layers_of
 from helmmail.model import Place
 from helmmail.redact import MASK, is_credential
-from helmmail.settings.block import Block, Reader, server, url_query
-from helmmail.settings.carrier import Entry, Form
+from helmmail.settings.block import Block, server, url_query
+from helmmail.settings.carriers import Entry, Form
+from helmmail.settings.reader import Reader
 
 DERIVED = "derived"
 """The form of a setting that is not written as such: it follows from another one, or is the application's default."""
@@ -54,9 +55,9 @@ class EffectiveBlock:
 
 
 def effective_blocks(release: Release | Sequence[str], read: Read, reader: Reader) -> list[EffectiveBlock]:
-    """The blocks of a release (or of bare files, the lowest first) after they are layered, those of merged values first.
+    """The blocks of a release (or of bare files, the lowest first) after they are layered.
 
-    Manifests beyond the values in them, dotenv files and encrypted ones are read on their own. Raises InputError where
+    Those of merged values come first. Manifests beyond the values in them, dotenv files and encrypted ones are read on their own. Raises InputError where
     a file cannot be read.
     """
     name, files = (release.name, release.files) if isinstance(release, Release) else ("", release)
@@ -203,9 +204,7 @@ def _setting(block: Block, entry: Entry, *, credential: bool = False) -> Setting
             name = _plain(value.text)
             if value.secret is not None and value.secret_key is not None:
                 text = block.document.text
-                name = "/".join(
-                    text[node.start : node.end].strip("\"'") for node in (value.secret, value.secret_key)
-                )
+                name = "/".join(text[node.start : node.end].strip("\"'") for node in (value.secret, value.secret_key))
             return Setting(f"{value.store} {name}".strip(), place, value.form.value)
         case Form.EXPRESSION:
             text = value.text.strip("\"'")

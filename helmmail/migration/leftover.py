@@ -28,7 +28,9 @@ def mentions(text: str, provider: Provider) -> Iterator[int]:
             at = lowered.find(host, end)
 
 
-def leftovers(document: Document, provider: Provider, splices: Sequence[Splice], *, reported: set[int]) -> Iterator[Finding]:
+def leftovers(
+    document: Document, provider: Provider, splices: Sequence[Splice], *, reported: set[int]
+) -> Iterator[Finding]:
     """A finding for each mention of the provider that no splice touches.
 
     `reported` holds the (0-based) lines that a finding speaks of already.
@@ -40,14 +42,23 @@ def leftovers(document: Document, provider: Provider, splices: Sequence[Splice],
             continue
         place = document.place(at)
         if document.masked[at] == FILLER or document.masked[at] == " " != document.text[at]:
-            yield Finding(rules.TEMPLATE_VALUE, Severity.WARNING, "a template expression names the old host", place,
-                          "change it by hand: expressions are not overwritten")
+            yield Finding(
+                rules.TEMPLATE_VALUE,
+                Severity.WARNING,
+                "a template expression names the old host",
+                place,
+                "change it by hand: expressions are not overwritten",
+            )
         elif _in_comment(document, at):
             yield Finding(rules.COMMENTED_OUT, Severity.NOTE, "a comment names the old host; comments are left", place)
         else:
-            yield Finding(rules.OLD_HOST_LEFT, Severity.WARNING,
-                          "the old host stands where helmmail knows no mail setting", place,
-                          "change it by hand, or describe the application in helmmail.yaml (dialects)")
+            yield Finding(
+                rules.OLD_HOST_LEFT,
+                Severity.WARNING,
+                "the old host stands where helmmail knows no mail setting",
+                place,
+                "change it by hand, or describe the application in helmmail.yaml (dialects)",
+            )
 
 
 def _speaks_of_mail(document: Document, at: int, size: int) -> bool:

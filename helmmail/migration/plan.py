@@ -9,13 +9,14 @@ from helmmail import rules
 from helmmail.document.edit import Splice, apply, in_order
 from helmmail.document.source import Document
 from helmmail.errors import InputError, ProofError, merge_errors
-from helmmail.migration.blockplan import BlockPlan, SecretNeed, State, plan_block
+from helmmail.migration.blockplan import plan_block
+from helmmail.migration.draft import BlockPlan, SecretNeed, State
 from helmmail.migration.leftover import leftovers, mentions
 from helmmail.migration.secrets import MENTIONS_SECRET, SecretPlan, encrypted_names, plan_secrets
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Severity
-from helmmail.settings.block import Reader
 from helmmail.settings.find import is_encrypted, is_encrypted_text
+from helmmail.settings.reader import Reader
 
 
 @dataclass(slots=True)
@@ -115,9 +116,11 @@ def _plan_file(file: FilePlan, target: Target, reader: Reader) -> None:
     errors: list[InputError] = []
     if not (document.is_dotenv and is_encrypted_text(document)):
         _ = document.roots
-    near = None if _may_hide(document) else [
-        *mentions(document.text, target.source), *mentions(document.text, target.provider)
-    ]
+    near = (
+        None
+        if _may_hide(document)
+        else [*mentions(document.text, target.source), *mentions(document.text, target.provider)]
+    )
     if near is not None and not near:
         return
     for block in reader.blocks(document, near):
@@ -170,8 +173,15 @@ def _findings(file: FilePlan, target: Target) -> list[Finding]:
     encrypted = is_encrypted_text(document) or any(map(is_encrypted, document.roots))
     if encrypted:
         if any(True for _ in mentions(document.text, target.source)):
-            found.append(Finding(rules.ENCRYPTED, Severity.WARNING, "an encrypted file names the old host",
-                                 document.place(0), "edit it with the tool that encrypted it"))
+            found.append(
+                Finding(
+                    rules.ENCRYPTED,
+                    Severity.WARNING,
+                    "an encrypted file names the old host",
+                    document.place(0),
+                    "edit it with the tool that encrypted it",
+                )
+            )
         return found
     reported = {finding.place.line - 1 for finding in found if finding.place is not None}
     found += leftovers(document, target.source, file.splices, reported=reported)

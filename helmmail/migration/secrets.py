@@ -10,11 +10,13 @@ from helmmail import rules
 from helmmail.document.edit import Splice
 from helmmail.document.source import Document
 from helmmail.document.tree import Kind, Node
-from helmmail.migration.blockplan import SecretNeed
+from helmmail.migration.draft import SecretNeed
 from helmmail.model import Change, Finding, Severity
 from helmmail.settings.find import is_encrypted, kind_of
 
-MENTIONS_SECRET = re.compile(r"kind:\s*[\"']?(?:Secret|ExternalSecret|SealedSecret)\b|^\s*secretGenerator:|\bsops:", re.MULTILINE)
+MENTIONS_SECRET = re.compile(
+    r"kind:\s*[\"']?(?:Secret|ExternalSecret|SealedSecret)\b|^\s*secretGenerator:|\bsops:", re.MULTILINE
+)
 """Texts without a match make no Secret."""
 
 _VALUE_PATH = re.compile(r"(?P<root>\$?\.Values\.)(?P<path>[A-Za-z_][\w.]*)")
@@ -99,8 +101,13 @@ class _SecretManifest:
             place = document.place(self.maps[0].start if self.maps else 0)
             keys = " and ".join(missing)
             self.plan_.findings.append(
-                Finding(rules.SECRET_KEY_MISSING, Severity.WARNING, f"Secret {self.name} has no key {keys}", place,
-                        "add it where the Secret's content is kept; helmmail writes no credential as text")
+                Finding(
+                    rules.SECRET_KEY_MISSING,
+                    Severity.WARNING,
+                    f"Secret {self.name} has no key {keys}",
+                    place,
+                    "add it where the Secret's content is kept; helmmail writes no credential as text",
+                )
             )
             return
         node = block_maps[0]
@@ -121,7 +128,13 @@ class _SecretManifest:
             self.plan_.values.append(setting)
             self.plan_.made.add((self.name, name))
             self.plan_.changes.append(
-                Change(name, None, f"from .Values.{setting}, if set", f"Secret {self.name} must hold it", document.place(at - 1))
+                Change(
+                    name,
+                    None,
+                    f"from .Values.{setting}, if set",
+                    f"Secret {self.name} must hold it",
+                    document.place(at - 1),
+                )
             )
         if not (at and document.text[at - 1] == "\n"):
             text = text.removesuffix(newline)
@@ -177,15 +190,22 @@ class _ExternalSecret:
 
     def _tell(self, keys: list[str], fix: str) -> None:
         self.plan_.findings.append(
-            Finding(rules.SECRET_KEY_MISSING, Severity.WARNING,
-                    f"ExternalSecret for {self.name} does not name {' and '.join(keys)}",
-                    self.document.place(self.root.start), fix)
+            Finding(
+                rules.SECRET_KEY_MISSING,
+                Severity.WARNING,
+                f"ExternalSecret for {self.name} does not name {' and '.join(keys)}",
+                self.document.place(self.root.start),
+                fix,
+            )
         )
 
     def _template_entry(self, template: Node, name: str) -> None:
         document = self.document
-        pairs = [pair for pair in template.pairs if pair[1].kind is Kind.SCALAR and pair[0].value in
-                 document.text[pair[1].start : pair[1].end]]
+        pairs = [
+            pair
+            for pair in template.pairs
+            if pair[1].kind is Kind.SCALAR and pair[0].value in document.text[pair[1].start : pair[1].end]
+        ]
         key, value = (pairs or template.pairs)[-1]
         prefix = self.needs[name].prefix
         prefixed = [pair for pair in template.pairs if prefix and pair[0].value.startswith(prefix)]
@@ -218,9 +238,13 @@ class _ExternalSecret:
 
     def _tell_property(self, name: str, node: Node) -> None:
         self.plan_.findings.append(
-            Finding(rules.SECRET_KEY_MISSING, Severity.WARNING,
-                    f"{name} is fetched as '{node.value}', copied from the entry above", self.document.place(node.start),
-                    "make sure that the new entry's remoteRef is what the store calls it")
+            Finding(
+                rules.SECRET_KEY_MISSING,
+                Severity.WARNING,
+                f"{name} is fetched as '{node.value}', copied from the entry above",
+                self.document.place(node.start),
+                "make sure that the new entry's remoteRef is what the store calls it",
+            )
         )
 
     def _line(self, at: int, text: str) -> None:
@@ -231,7 +255,9 @@ class _ExternalSecret:
     def _made(self, name: str, near: Node) -> None:
         self.plan_.made.add((self.name, name))
         self.plan_.changes.append(
-            Change(name, None, "from the secret store", f"Secret {self.name} must hold it", self.document.place(near.start))
+            Change(
+                name, None, "from the secret store", f"Secret {self.name} must hold it", self.document.place(near.start)
+            )
         )
 
 
@@ -243,9 +269,13 @@ def _generator(plan: SecretPlan, item: Node, name: str, needs: dict[str, SecretN
     missing = [key for key in needs if key not in present]
     if missing and item.get("envs") is None and item.get("files") is None:
         plan.findings.append(
-            Finding(rules.SECRET_KEY_MISSING, Severity.WARNING,
-                    f"secretGenerator {name} makes no key {' and '.join(missing)}", plan.document.place(item.start),
-                    "add it from a file (envs:); helmmail writes no credential as text")
+            Finding(
+                rules.SECRET_KEY_MISSING,
+                Severity.WARNING,
+                f"secretGenerator {name} makes no key {' and '.join(missing)}",
+                plan.document.place(item.start),
+                "add it from a file (envs:); helmmail writes no credential as text",
+            )
         )
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from helmmail.migration.blockplan import BlockPlan, State
+from helmmail.migration.draft import BlockPlan, State
 from helmmail.migration.plan import FilePlan, Plan, encrypted_names
 from helmmail.migration.target import Target
 from helmmail.model import Finding
@@ -99,19 +99,26 @@ def _todo(plan: Plan, encrypted: Sequence[str]) -> Iterator[tuple[str, list[str]
     sealed = {name for file in plan.files for name in encrypted_names(file.document)}
     for secret, keys in by_secret.items():
         if secret in sealed:
-            yield f"add {' and '.join(keys)} to the encrypted Secret {secret} ({user}; {password})", [
-                f"sops set {file.document.path} '[\"stringData\"][\"{key}\"]' '\"...\"'"
-                for file in plan.files
-                for key in keys
-                if secret in encrypted_names(file.document) and "sops" in file.document.text
-            ]
+            yield (
+                f"add {' and '.join(keys)} to the encrypted Secret {secret} ({user}; {password})",
+                [
+                    f'sops set {file.document.path} \'["stringData"]["{key}"]\' \'"..."\''
+                    for file in plan.files
+                    for key in keys
+                    if secret in encrypted_names(file.document) and "sops" in file.document.text
+                ],
+            )
         else:
             yield f"make the keys {' and '.join(keys)} of Secret {secret} ({user}; {password})", [_patch(secret, keys)]
     domains = sorted(_sender_domains(plan))
     if domains:
         yield (
             f"make sure that {provider.title} may send for {', '.join(domains)}: SPF, DKIM and DMARC",
-            [command for domain in domains for command in (f"dig +short TXT {domain}", f"dig +short TXT _dmarc.{domain}")],
+            [
+                command
+                for domain in domains
+                for command in (f"dig +short TXT {domain}", f"dig +short TXT _dmarc.{domain}")
+            ],
         )
 
 
@@ -122,7 +129,7 @@ def _values_todo(values: Sequence[str], encrypted: Sequence[str], user: str, pas
 
 
 def _patch(secret: str, keys: Sequence[str]) -> str:
-    body = json.dumps({"stringData": {key: "..." for key in keys}})
+    body = json.dumps({"stringData": dict.fromkeys(keys, "...")})
     return f"kubectl patch secret {secret} --type merge --patch-file /dev/stdin <<'EOF'\n{body}\nEOF"
 
 

@@ -67,7 +67,11 @@ def _regions(document: Document, splices: Sequence[Splice], new_text: str, old: 
     pending: list[tuple[int, int, int, int]] = []
     for splice in splices:
         start = document.line_start(splice.start)
-        end = splice.end if splice.end == start and splice.start == start else document.line_end(max(splice.end - 1, start))
+        end = (
+            splice.end
+            if splice.end == start and splice.start == start
+            else document.line_end(max(splice.end - 1, start))
+        )
         if splice.start == splice.end and splice.start == len(document.text) and start != splice.start:
             end = len(document.text)
         delta = len(splice.text) - (splice.end - splice.start)

@@ -25,10 +25,18 @@ def as_data(result: Result) -> dict[str, Any]:
             {"name": each.name, "files": list(each.files), "source": each.source} for each in result.environments
         ],
         "changes": [
-            {"setting": each.setting, "old": each.old, "new": each.new, "reason": each.reason, "place": _place(each.place)}
+            {
+                "setting": each.setting,
+                "old": each.old,
+                "new": each.new,
+                "reason": each.reason,
+                "place": _place(each.place),
+            }
             for each in result.changes
         ],
-        "checks": [{"rung": each.rung, "verdict": each.verdict.value, "evidence": each.evidence} for each in result.checks],
+        "checks": [
+            {"rung": each.rung, "verdict": each.verdict.value, "evidence": each.evidence} for each in result.checks
+        ],
         "findings": [
             {
                 "rule": each.rule,
@@ -39,7 +47,10 @@ def as_data(result: Result) -> dict[str, Any]:
             }
             for each in result.findings
         ],
-        "summary": {**result.summary, "todo": [{"what": what, "commands": list(commands)} for what, commands in result.todo]},
+        "summary": {
+            **result.summary,
+            "todo": [{"what": what, "commands": list(commands)} for what, commands in result.todo],
+        },
     }
 
 

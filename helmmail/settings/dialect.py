@@ -271,7 +271,7 @@ class Dialects:
 
     @classmethod
     def load(cls, extra: Iterable[Dialect] = ()) -> Dialects:
-        """helmmail's own profiles, and `extra` over them."""
+        """Helmmail's own profiles, and `extra` over them."""
         named: list[Dialect] = []
         generic: Generic | None = None
         for data in profiles.load("dialects"):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from helmmail.document.source import Document, block_body
 from helmmail.document.tree import Anchors, Kind, Node, YamlError, parse
-from helmmail.settings.carrier import Carrier, LineCarrier, ListCarrier, MapCarrier, PairCarrier, Path
+from helmmail.settings.carriers import Carrier, LineCarrier, ListCarrier, MapCarrier, PairCarrier, Path
 from helmmail.settings.dialect import Dialects
 
 _STORES = {"Secret": ("stringData", "data"), "ConfigMap": ("data",), "ExternalSecret": ()}
@@ -29,7 +29,9 @@ def is_encrypted(root: Node) -> bool:
     if root.kind is not Kind.MAP:
         return False
     sops = root.get("sops")
-    return (sops is not None and sops.kind is Kind.MAP and sops.get("mac") is not None) or kind_of(root) == "SealedSecret"
+    return (sops is not None and sops.kind is Kind.MAP and sops.get("mac") is not None) or kind_of(
+        root
+    ) == "SealedSecret"
 
 
 def is_encrypted_text(document: Document) -> bool:

@@ -12,7 +12,9 @@ from helmmail.errors import InputError
 from helmmail.model import Security
 from helmmail.settings import profiles
 
-_HOST_NAME = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Providers:
 
     @classmethod
     def load(cls, extra: Iterable[Provider] = ()) -> Providers:
-        """helmmail's own profiles, and `extra` over them."""
+        """Helmmail's own profiles, and `extra` over them."""
         return cls([*(Provider.from_data(data) for data in profiles.load("providers")), *extra])
 
     def __iter__(self) -> Iterator[Provider]:

@@ -8,7 +8,7 @@ from typing import Any
 from helmmail import rules, schema
 from helmmail.model import Finding, Severity
 from helmmail.settings.block import Block
-from helmmail.settings.carrier import Entry, Form
+from helmmail.settings.carriers import Entry, Form
 
 _SCHEMA = "smtp-settings"
 
@@ -60,7 +60,9 @@ def check_blocks(blocks: Iterable[Block]) -> Iterator[Finding]:
             role = str(path[0]) if path else "host"
             entry = _entry(block, role)
             text = _WORDS.get(role, message).format(port=settings.get("port"), value=settings.get(role))
-            yield Finding(rules.SETTINGS_SCHEMA, Severity.ERROR, f"{entry.name}: {text}", block.document.place(entry.key_start))
+            yield Finding(
+                rules.SETTINGS_SCHEMA, Severity.ERROR, f"{entry.name}: {text}", block.document.place(entry.key_start)
+            )
 
 
 _WORDS = {

@@ -1,0 +1,282 @@
+"""Plans a block's credentials: references to a Secret, never text."""
+
+from __future__ import annotations
+
+from helmmail import rules
+from helmmail.errors import InputError
+from helmmail.migration.draft import Draft, State
+from helmmail.model import Severity
+from helmmail.redact import MASK
+from helmmail.settings.block import server
+from helmmail.settings.carriers import Entry, Form, Name, secret_name
+
+
+def plan_credentials(draft: Draft) -> None:
+    """Keeps, replaces, inserts or removes credentials. Raises InputError where the user has to name a Secret."""
+    if draft.target.provider.auth == "none":
+        _drop_credentials(draft)
+        return
+    if not draft.target.provider.needs_auth:
+        return
+    _switch_on(draft)
+    if _named_secret(draft) or (draft.block.host_role == "url" and _url_credentials(draft)):
+        return
+    missing: list[str] = []
+    for role in ("user", "password"):
+        entry = draft.block.entry(role)
+        if entry is None:
+            missing.append(role)
+        else:
+            _credential(draft, role, entry)
+    if missing:
+        _insert_credentials(draft, missing)
+
+
+def _switch_on(draft: Draft) -> None:
+    """Makes the application log in at all, where its dialect has a switch for that."""
+    reason = f"{draft.target.provider.id} wants a login"
+    for name, entries in draft.block.switches.items():
+        assert draft.block.shape is not None
+        switch = draft.block.shape.switches[name]
+        for entry in entries:
+            value = entry.value
+            if (
+                not switch.lets(value.text if value.form is Form.LITERAL else None)
+                and value.form is not Form.EXPRESSION
+            ):
+                draft.settle(entry, draft.word(switch.on[0], value.text), reason)
+        if not entries and not switch.lets(None) and not draft.inserts_nothing:
+            word = draft.word(switch.on[0], draft.block.truth)
+            if not draft.insert(name, word, reason):
+                draft.by_hand(f"{'/'.join(name)} is not set", word)
+
+
+def _drop_credentials(draft: Draft) -> None:
+    for role in ("user", "password"):
+        for entry in draft.block.settings.get(role, ()):
+            if draft.target.remove_credentials and not draft.block.inherits(entry):
+                draft.result.splices.append(draft.carrier.remove(entry))
+                draft.change(entry, entry.name, MASK, None, f"{draft.target.provider.id} takes no credentials")
+            elif entry.value.form is not Form.EMPTY:
+                draft.find(
+                    rules.CREDENTIALS_UNUSED,
+                    Severity.NOTE,
+                    f"{entry.name}: {draft.target.provider.id} takes no credentials",
+                    entry,
+                    "--remove-credentials takes it out",
+                )
+
+
+def _named_secret(draft: Draft) -> bool:
+    """A native block that names a Secret for its credentials keeps it; what it holds must change."""
+    entry = draft.block.entry("secret")
+    if entry is None or entry.value.form is Form.EMPTY or not entry.value.text:
+        return False
+    if draft.result.state is State.MOVES:
+        draft.find(
+            rules.CREDENTIALS_TO_CHANGE,
+            Severity.WARNING,
+            f"the credentials come from the Secret {entry.value.text} ({entry.name})",
+            entry,
+            f"put the user name and password of {draft.target.provider.id} there",
+        )
+    user = draft.block.entry("user")
+    if user is not None and user.value.form is Form.LITERAL:
+        _credential(draft, "user", user)
+    return True
+
+
+def _url_credentials(draft: Draft) -> bool:
+    entry = draft.block.host_entry
+    match = server("url", entry.value.text) if entry.value.form is Form.LITERAL else None
+    if match is None or draft.result.state is not State.MOVES:
+        return True
+    provider = draft.target.provider
+    if match["userinfo"]:
+        draft.find(
+            rules.CREDENTIALS_IN_CLEAR,
+            Severity.ERROR,
+            f"{entry.name} holds credentials in clear text ({MASK}), still those of the old provider",
+            entry,
+            f"move the whole URL into a Secret, with the user name and password of {provider.id}",
+        )
+    elif "user" not in draft.block.settings:
+        draft.find(
+            rules.SETTING_BY_HAND,
+            Severity.WARNING,
+            f"{entry.name} holds no credentials, and {provider.id} wants them",
+            entry,
+            "put the URL with user name and password into a Secret and refer to it",
+        )
+    else:
+        return False
+    return True
+
+
+def _credential(draft: Draft, role: str, entry: Entry) -> None:
+    value = entry.value
+    what = draft.target.provider.data.get("username" if role == "user" else "password", role)
+    if role == "user" and draft.target.user is not None and value.form in (Form.LITERAL, Form.EMPTY):
+        draft.set(entry, draft.target.user, "the user name at the new provider")
+    elif value.form is Form.REFERENCE:
+        _reference_kept(draft, role, entry, what)
+    elif value.form is Form.EXPRESSION:
+        if draft.result.state is State.MOVES:
+            draft.find(
+                rules.CREDENTIALS_TO_CHANGE,
+                Severity.WARNING,
+                f"{entry.name} is a template expression",
+                entry,
+                f"its value must become the {role} at {draft.target.provider.id}",
+            )
+    elif value.form in (Form.LITERAL, Form.EMPTY):
+        _literal_credential(draft, role, entry)
+
+
+def _reference_kept(draft: Draft, role: str, entry: Entry, what: str) -> None:
+    secret = draft.block.secret_of(role)
+    if secret is not None:
+        draft.need(*secret)
+    if draft.result.state is State.MOVES:
+        draft.find(
+            rules.CREDENTIALS_TO_CHANGE,
+            Severity.WARNING,
+            f"{entry.name} comes from {entry.value.store} {entry.value.text}, whose content must change",
+            entry,
+            f"put there: {what}",
+        )
+
+
+def _literal_credential(draft: Draft, role: str, entry: Entry) -> None:
+    secret, like = _secret(draft)
+    if secret is not None and draft.carrier.holds_references and _env_names(draft) and not draft.block.inherits(entry):
+        if entry.value.alias is None and entry.value.anchor is None:
+            draft.result.splices.append(draft.carrier.refer(entry, secret, entry.name, like))
+            draft.change(
+                entry, entry.name, MASK, f"Secret {secret}, key {entry.name}", "a credential is a reference, never text"
+            )
+            draft.need(secret, entry.name)
+            return
+    if entry.value.form is Form.EMPTY:
+        draft.find(
+            rules.SETTING_BY_HAND,
+            Severity.WARNING,
+            f"{entry.name} is empty, and {draft.target.provider.id} wants credentials",
+            entry,
+            f"give it the {role} at {draft.target.provider.id}",
+        )
+    elif draft.result.state is State.MOVES:
+        draft.find(
+            rules.CREDENTIALS_IN_CLEAR,
+            Severity.ERROR,
+            f"{entry.name} holds a credential in clear text ({MASK}), still that of the old provider",
+            entry,
+            f"move it into a Secret, with the {role} at {draft.target.provider.id}",
+        )
+
+
+def _env_names(draft: Draft) -> bool:
+    """Whether the block's names are environment variables, which can refer to a Secret's key."""
+    return draft.block.shape is None or not draft.block.shape.is_native
+
+
+def _insert_credentials(draft: Draft, roles: list[str]) -> None:
+    provider = draft.target.provider
+    if draft.inserts_nothing:
+        return
+    names = [(role, draft.role_name(role)) for role in roles]
+    if "user" in roles and draft.target.user is not None:
+        name = dict(names)["user"]
+        if name is not None and draft.insert(name, draft.target.user, f"{provider.id} wants a user name"):
+            names = [each for each in names if each[0] != "user"]
+    wanted = [name for _, name in names if name is not None]
+    if not names:
+        return
+    if not (draft.may_insert and _env_names(draft) and draft.carrier.holds_references and len(wanted) == len(names)):
+        _credentials_by_hand(draft, [role for role, _ in names])
+        return
+    secret, like = _secret(draft)
+    if secret is None:
+        if draft.carrier.env_from:
+            _credentials_from_environment(draft, names)
+            return
+        variables = " and ".join(name[-1] for name in wanted)
+        raise InputError(
+            f"{draft.block.place}: {variables} must refer to a Secret, and none can be told from the "
+            "settings around; give --secret NAME"
+        )
+    anchor = draft.last(("",))
+    assert anchor is not None
+    for name in wanted:
+        draft.result.splices.append(draft.carrier.insert_reference(anchor, name[-1], secret, name[-1], like))
+        draft.change(anchor, name[-1], None, f"Secret {secret}, key {name[-1]}", f"{provider.id} wants credentials")
+    draft.need(secret, *(name[-1] for name in wanted))
+
+
+def _credentials_by_hand(draft: Draft, roles: list[str]) -> None:
+    provider = draft.target.provider
+    if draft.result.state is State.MOVES:
+        draft.find(
+            rules.SETTING_BY_HAND,
+            Severity.WARNING,
+            f"{provider.id} wants a user name and password; no {' and no '.join(roles)} stands here",
+            fix="add it in the form that this file has for credentials",
+        )
+
+
+def _credentials_from_environment(draft: Draft, names: list[tuple[str, Name | None]]) -> None:
+    if draft.result.state is not State.MOVES:
+        return
+    sources = ", ".join(draft.carrier.env_from)
+    keys = " and ".join(name[-1] for _, name in names if name is not None)
+    draft.find(
+        rules.CREDENTIALS_TO_CHANGE,
+        Severity.WARNING,
+        f"no {' and no '.join(role for role, _ in names)} stands here; envFrom brings {sources}",
+        None,
+        f"put {keys} of {draft.target.provider.id} there",
+    )
+
+
+def _secret(draft: Draft) -> tuple[str | None, Entry | None]:
+    """The Secret that credentials shall be in, and a reference to shape new ones after.
+
+    First --secret, then the block's own references, those with the dialect's prefix, then the only Secret
+    that the carrier refers to. Raises InputError where several fit.
+    """
+    references = [entry for entry in draft.carrier.references() if entry.value.alias is None and not entry.value.anchor]
+    references = [entry for entry in references if not draft.block.inherits(entry)] or []
+    given = draft.target.secret_of(draft.document.path)
+    if given is not None:
+        own = [entry for entry in references if secret_name(draft.document, entry) == given]
+        return given, _nearest(draft, own or references)
+    groups = [
+        [
+            entry
+            for entry in references
+            if entry in draft.block.settings.get("user", []) + draft.block.settings.get("password", [])
+        ]
+    ]
+    prefix = draft.block.shape.prefix if draft.block.shape is not None else ""
+    if prefix:
+        groups.append([entry for entry in references if entry.name.startswith(prefix)])
+    if not draft.carrier.env_from:
+        groups.append(references)
+    for group in groups:
+        names = {secret_name(draft.document, entry) for entry in group}
+        if len(names) > 1:
+            raise InputError(
+                f"{draft.block.place}: the settings around refer to several Secrets "
+                f"({', '.join(sorted(names))}); give --secret NAME"
+            )
+        if names:
+            return names.pop(), _nearest(draft, group)
+    return None, None
+
+
+def _nearest(draft: Draft, references: list[Entry]) -> Entry | None:
+    host = draft.block.host_entry.start
+    before = [entry for entry in references if entry.start < host]
+    if before:
+        return before[-1]
+    return references[0] if references else None

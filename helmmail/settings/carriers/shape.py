@@ -1,0 +1,55 @@
+"""New entries in the shape of their siblings."""
+
+from __future__ import annotations
+
+import re
+
+from helmmail.document.edit import spell
+from helmmail.document.source import Document
+from helmmail.settings.carriers.base import Entry
+
+
+def spell_key(document: Document, like: Entry, name: str) -> str:
+    return spell(name, document.text[like.key_start] if document.text[like.key_start] in "\"'" else "")
+
+
+def indent_of(document: Document, offset: int) -> str:
+    """White space that brings a new line to the column of `offset`."""
+    return " " * (offset - document.line_start(offset))
+
+
+_COMMENT = re.compile(r"[ \t]+#[^\r\n]*|^[ \t]*#[^\n]*\n", re.MULTILINE)
+
+
+def without_comments(text: str) -> str:
+    return _COMMENT.sub("", text)
+
+
+_ANCHOR = re.compile(
+    r"[ \t]*(?<=[\s\[{,:])&[^\s,\[\]{}]+(?=[ \t]*\r?$)|(?<=[\s\[{,:])&[^\s,\[\]{}]+[ \t]*", re.MULTILINE
+)
+
+
+def clone(document: Document, like: Entry, name: str, secret: str, key: str, indent: str) -> str:
+    """A copy of a reference entry under another name, with another Secret and key."""
+    value = like.value
+    assert value.secret is not None and value.secret_key is not None
+    parts = [(like.key_start, like.key_end, spell_key(document, like, name) if like.carrier.kind == "map" else name)]
+    if like.again is not None:
+        parts.append((*like.again, name))
+    for node, text in ((value.secret, secret), (value.secret_key, key)):
+        written = document.text[node.start : node.end]
+        unchanged = written if written.strip("\"'") == text else spell(text, node.style, flow=True)
+        parts.append((node.start, node.end, unchanged))
+    copy, at = "", like.start
+    for start, end, text in sorted(parts):
+        copy += document.text[at:start] + text
+        at = end
+    copy += document.text[at : like.end]
+    own = indent_of(document, like.start)
+    copy = _ANCHOR.sub("", without_comments(copy))
+    if own != indent:
+        copy = ("\n" + indent).join(
+            line.removeprefix(own) if index else line for index, line in enumerate(copy.split("\n"))
+        )
+    return copy
