@@ -28,7 +28,7 @@ class InputError(HelmmailError):
     """
 
 
-class InputErrors(InputError):
+class InputErrors(InputError):  # noqa: N818 (several of them)
     """Several input errors of one run, told together."""
 
     def __init__(self, errors: Sequence[InputError]) -> None:

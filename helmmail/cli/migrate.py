@@ -55,7 +55,7 @@ from helmmail.settings.reader import Reader
 @color_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: object) -> int:
-    """Move the mail settings of every environment from one provider to another.
+    r"""Move the mail settings of every environment from one provider to another.
 
     PATHS are files or folders; without any, the environments of helmmail.yaml, or what is found from here.
     Every byte that is not the move stays. All files are written, or none.

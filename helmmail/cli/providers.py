@@ -20,7 +20,7 @@ from helmmail.settings.provider import Provider, Providers
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form."
 )
 def command(name: str | None, config_path: str | None, output: str) -> None:
-    """List the known providers, or show one: hosts, ports, credentials, DNS, limits.
+    r"""List the known providers, or show one: hosts, ports, credentials, DNS, limits.
 
     NAME is an id, an alias or a host name. Providers of your own stand in helmmail.yaml under `providers`.
 

@@ -149,14 +149,14 @@ def _reference_kept(draft: Draft, role: str, entry: Entry, what: str) -> None:
 
 def _literal_credential(draft: Draft, role: str, entry: Entry) -> None:
     secret, like = _secret(draft)
-    if secret is not None and draft.carrier.holds_references and _env_names(draft) and not draft.block.inherits(entry):
-        if entry.value.alias is None and entry.value.anchor is None:
-            draft.result.splices.append(draft.carrier.refer(entry, secret, entry.name, like))
-            draft.change(
-                entry, entry.name, MASK, f"Secret {secret}, key {entry.name}", "a credential is a reference, never text"
-            )
-            draft.need(secret, entry.name)
-            return
+    joined = draft.block.inherits(entry) or entry.value.alias is not None or entry.value.anchor is not None
+    if secret is not None and draft.carrier.holds_references and _env_names(draft) and not joined:
+        draft.result.splices.append(draft.carrier.refer(entry, secret, entry.name, like))
+        draft.change(
+            entry, entry.name, MASK, f"Secret {secret}, key {entry.name}", "a credential is a reference, never text"
+        )
+        draft.need(secret, entry.name)
+        return
     if entry.value.form is Form.EMPTY:
         draft.find(
             rules.SETTING_BY_HAND,

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from helmmail import rules
-from helmmail.document.edit import Splice, spell_truth
+from helmmail.document.edit import Splice, spell, spell_truth
 from helmmail.document.template import has_expressions
+from helmmail.document.tree import truth
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Place, Security, Severity
 from helmmail.redact import MASK, is_credential, mask_url
@@ -81,16 +82,26 @@ class Draft:
         return self.block.partial or self.block.inherits(self.block.host_entry)
 
     def find(self, rule: str, severity: Severity, message: str, entry: Entry | None = None, fix: str = "") -> None:
+        """Adds a finding, at an entry or else at the block's host."""
         offset = (entry or self.block.host_entry).key_start
         self.result.findings.append(Finding(rule, severity, message, self.document.place(offset), fix or None))
 
     def change(self, entry: Entry, setting: str, old: str | None, new: str | None, reason: str) -> None:
+        """Tells of a change."""
         self.result.changes.append(Change(setting, old, new, reason, self.document.place(entry.key_start)))
 
     def set(self, entry: Entry, text: str, reason: str) -> None:
         """Gives an entry that holds a literal (or nothing) another text."""
         value = entry.value
         if value.text == text and value.form is Form.LITERAL:
+            return
+        if value.alias is not None and not self._follows(value):
+            # The anchor is not about mail: only here does the value change.
+            flow = self.document.text[value.alias.end : value.alias.end + 1] in (",", "}", "]")
+            plain = not self.carrier.strings_only and (text.isdigit() or truth(text) is not None)
+            spelled = text if plain else spell(text, value.style, flow=flow)
+            self.result.splices.append(Splice(value.alias.start, value.alias.end, spelled))
+            self.change(entry, entry.name, _shown(entry.name, value), hidden(entry.name, text), reason)
             return
         splice = self.carrier.literal(entry, text)
         if value.form is Form.EMPTY and value.start == value.end and not value.style:
@@ -99,6 +110,10 @@ class Draft:
         self.change(entry, entry.name, _shown(entry.name, value), hidden(entry.name, text), reason)
         if value.anchor and value.alias is None:
             self._aliases_follow(entry)
+
+    def _follows(self, value: Value) -> bool:
+        """Whether what an alias stands for changes with it: another block's setting, or the old host itself."""
+        return value.start in self._owned or self.target.source.owns(value.text)
 
     def _aliases_follow(self, entry: Entry) -> None:
         name = entry.value.anchor
@@ -134,6 +149,7 @@ class Draft:
             self.by_hand(f"{entry.name} is not a plain value", text, entry)
 
     def by_hand(self, what: str, wanted: str, entry: Entry | None = None) -> None:
+        """Adds a finding about a setting that the user has to make."""
         self.find(rules.SETTING_BY_HAND, Severity.WARNING, what, entry, f"set it to {wanted} by hand")
 
     @property
@@ -144,6 +160,7 @@ class Draft:
         return self.block.shape is not None and not self.inserts_nothing
 
     def insert(self, name: Name, text: str, reason: str, *, number: bool = False) -> bool:
+        """Inserts a missing setting after the last of its block; False where it cannot be done here."""
         anchor = self.last(name)
         if not self.may_insert or anchor is None:
             return False
@@ -172,17 +189,20 @@ class Draft:
         return best
 
     def role_name(self, role: str) -> Name | None:
+        """The name under which a missing role is inserted, None where no dialect says."""
         if self.block.shape is None:
             return None
         names = self.block.shape.order.get(role)
         return names[0] if names else None
 
     def word(self, word: str | bool, like: str) -> str:
+        """A flag's word; a truth in the spelling of another."""
         if isinstance(word, str):
             return word
         return spell_truth(word, like)
 
     def need(self, secret: str, *keys: str) -> None:
+        """Notes keys that a Secret must hold."""
         if has_expressions(secret):
             return
         prefix = self.block.shape.prefix if self.block.shape is not None else ""

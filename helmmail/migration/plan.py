@@ -123,9 +123,11 @@ def _plan_file(file: FilePlan, target: Target, reader: Reader) -> None:
     )
     if near is not None and not near:
         return
-    for block in reader.blocks(document, near):
+    blocks = reader.blocks(document, near)
+    owned = {entry.value.start for block in blocks for entry in block.members() if entry.value.alias is None}
+    for block in blocks:
         try:
-            plan = plan_block(block, target)
+            plan = plan_block(block, target, owned=owned)
         except InputError as error:
             errors.append(error)
             continue

@@ -84,7 +84,9 @@ class _Nodes:
         nodes = self._nodes[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
         while nodes and nodes[0].end == start:
             nodes = nodes[1:]
-        tokens: list[tuple[object, ...]] = [(node.kind, node.depth, node.value, node.style, node.anchor, node.tag) for node in nodes]
+        tokens: list[tuple[object, ...]] = [
+            (node.kind, node.depth, node.value, node.style, node.anchor, node.tag) for node in nodes
+        ]
         for index in range(len(nodes) - 1, -1, -1):
             if nodes[index].kind is Kind.SCALAR and nodes[index].end > end:
                 kind, depth, _, style, anchor, tag = tokens[index]

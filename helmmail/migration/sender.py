@@ -39,9 +39,9 @@ def plan_sender(draft: Draft) -> None:
     ):
         return
     name = draft.role_name("sender")
-    if name is None or not draft.insert(name, sender, "the sender at the new provider"):
-        if moves:
-            draft.by_hand(f"no sender stands beside {block.host_entry.name}", sender)
+    inserted = name is not None and draft.insert(name, sender, "the sender at the new provider")
+    if moves and not inserted:
+        draft.by_hand(f"no sender stands beside {block.host_entry.name}", sender)
 
 
 def _sender_domain(draft: Draft) -> None:

@@ -28,7 +28,7 @@ def result_of(
     return Result(
         command="migrate",
         environments=environments,
-        rows=list(_rows(plan, label, written=written)),
+        rows=list(_rows(plan, label)),
         changes=[change for file in changed for change in file.changes],
         findings=[*broken, *plan.findings],
         todo=list(_todo(plan, encrypted)) if not broken else [],
@@ -58,7 +58,7 @@ def _headline(plan: Plan, broken: Sequence[Finding], *, written: bool) -> str:
     return f"{files} changed" if written else f"{files} would change"
 
 
-def _rows(plan: Plan, label: Callable[[str], str], *, written: bool) -> Iterator[Row]:
+def _rows(plan: Plan, label: Callable[[str], str]) -> Iterator[Row]:
     for file in plan.files:
         for block in file.blocks:
             if block.splices:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -146,8 +145,8 @@ class Dialect:
             shapes.append(_shape(data["env"], (), env=True))
         for native in data.get("native", ()):
             at = native["at"]
-            for place in at if at and isinstance(at[0], list) else [at]:
-                shapes.append(_shape(native, tuple(place), env=False))
+            places = at if isinstance(at[0], list) else [at]
+            shapes.extend(_shape(native, tuple(place), env=False) for place in places)
         return cls(
             data["id"], data.get("title", data["id"]), data.get("rank", 0), tuple(shapes), read_schemes(data), data
         )
@@ -248,7 +247,7 @@ class Generic:
 
 def _difference(one: str, other: str) -> tuple[str, str]:
     """The parts in which two words differ, without what they begin with: `ssl` and `tls`."""
-    start = len(os.path.commonprefix([one, other]))
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return one[start:], other[start:]
 
 

@@ -42,7 +42,8 @@ def is_encrypted_text(document: Document) -> bool:
 def carriers(document: Document, dialects: Dialects, near: Sequence[int] | None = None) -> Iterator[Carrier]:
     """The carriers of a document that name something of mail; encrypted documents have none.
 
-    With `near`, only those around one of these offsets (or, where anchors join distant places, all). Raises InputError where the document cannot be read.
+    With `near`, only those around one of these offsets (or, where anchors join distant places, all).
+    Raises InputError where the document cannot be read.
     """
     if document.is_dotenv:
         if not is_encrypted_text(document):

@@ -211,7 +211,7 @@ class Reader:
 
 def _plausible_host(text: str) -> bool:
     match = HOST_PORT.fullmatch(text.strip())
-    listens = match is not None and match["host"] in ("0.0.0.0", "[::]")
+    listens = match is not None and match["host"] in ("0.0.0.0", "[::]")  # noqa: S104 (looked for, not bound to)
     return bool(match) and not listens and "@" not in text and text not in ("true", "false")
 
 

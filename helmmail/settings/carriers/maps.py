@@ -134,8 +134,7 @@ class MapCarrier(Carrier):
             return f"{name}: {{valueFrom: {{secretKeyRef: {{name: {secret}, key: {key}}}}}}}"
         newline = self.document.newline
         pad = newline + indent_of(self.document, sibling.start)
-        step = "  "
-        return f"{name}:{pad}{step}valueFrom:{pad}{step * 2}secretKeyRef:{pad}{step * 3}name: {secret}{pad}{step * 3}key: {key}"
+        return f"{name}:{pad}  valueFrom:{pad}    secretKeyRef:{pad}      name: {secret}{pad}      key: {key}"
 
 
 def _merged(node: Node, anchors: Anchors) -> Iterator[tuple[Node, Node]]:

@@ -10,6 +10,7 @@ from helmmail.settings.carriers.base import Entry
 
 
 def spell_key(document: Document, like: Entry, name: str) -> str:
+    """A key in the quotes that another has."""
     return spell(name, document.text[like.key_start] if document.text[like.key_start] in "\"'" else "")
 
 
@@ -22,6 +23,7 @@ _COMMENT = re.compile(r"[ \t]+#[^\r\n]*|^[ \t]*#[^\n]*\n", re.MULTILINE)
 
 
 def without_comments(text: str) -> str:
+    """`text` without its comments."""
     return _COMMENT.sub("", text)
 
 
