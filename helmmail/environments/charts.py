@@ -31,7 +31,7 @@ def secret_templates(folder: str, candidates: Candidates) -> tuple[str, ...]:
 
 def _secret_templates(folder: str, candidates: Candidates) -> tuple[str, ...]:
     top = os.path.join(folder, "templates")
-    inside = [path for path in candidates.files if path.startswith(top + "/")]
+    inside = candidates.templates.get(folder, [])
     if not inside:
         inside = [
             os.path.join(parent, name) for parent, _, names in os.walk(top) for name in names

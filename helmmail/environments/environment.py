@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from helmmail.document.source import Document
 from helmmail.document.tree import Node
@@ -76,6 +77,16 @@ class Candidates:
     def __post_init__(self) -> None:
         self._known.update(dict.fromkeys(self.files, True))
 
+    @cached_property
+    def templates(self) -> dict[str, list[str]]:
+        """The candidates below a folder `templates`, by the folder that holds it."""
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            above, separator, _ = path.partition("templates/")
+            if separator and (not above or above.endswith("/")):
+                found.setdefault(above.rstrip("/"), []).append(path)
+        return found
+
     def relative(self, path: str) -> str:
         """`path` without `top`: what stands above the repository says nothing about environments."""
         return path[len(self.top) :].lstrip("/") if self.top and path.startswith(self.top) else path
@@ -112,6 +123,13 @@ class Candidates:
 def join(folder: str, path: str) -> str:
     """`path` as seen from `folder`, normalised, without a leading `./`."""
     return os.path.normpath(os.path.join(folder, path))
+
+
+def absolute(path: str, working: str) -> str:
+    """As os.path.abspath, for a path that is normalised; `working` is the working folder."""
+    if path.startswith("/"):
+        return path
+    return os.path.normpath(f"{working}/{path}") if path.startswith("..") else f"{working}/{path}"
 
 
 def unique(paths: Iterable[str]) -> tuple[str, ...]:

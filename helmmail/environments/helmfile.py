@@ -41,12 +41,10 @@ def find(candidates: Candidates) -> Found:
     """
     parts = {path: _Part.load(path, candidates) for path in candidates.files if is_helmfile(path)}
     known = {path: part for path, part in parts.items() if part is not None}
-    included = {path for part in known.values() for path in part.included(candidates)}
     groups: dict[str, list[_Part]] = {}
-    for path, part in known.items():
-        if path not in included:
-            folder = os.path.dirname(path)
-            groups.setdefault(folder if os.path.basename(folder) == "helmfile.d" else path, []).append(part)
+    for path in _tops({path: tuple(part.included(candidates)) for path, part in known.items()}):
+        folder = os.path.dirname(path)
+        groups.setdefault(folder if os.path.basename(folder) == "helmfile.d" else path, []).append(known[path])
     environments: list[Environment] = []
     warnings: dict[Finding, None] = {}
     for source, tops in groups.items():
@@ -58,6 +56,25 @@ def find(candidates: Candidates) -> Found:
             environments.append(walk.environment(source))
             warnings.update(dict.fromkeys(walk.warnings))
     return Found(tuple(environments), tuple(warnings))
+
+
+def _tops(included: dict[str, tuple[str, ...]]) -> list[str]:
+    """The files that no other one includes; of those that include one another in a circle, the outermost."""
+    inside = {path for top, below in included.items() for path in below if path != top}
+    order = [path for path in included if path not in inside]
+    order += sorted((path for path in included if path in inside), key=lambda path: (path.count("/"), path))
+    tops: list[str] = []
+    seen: set[str] = set()
+    for path in order:
+        if path not in seen:
+            tops.append(path)
+            pending = [path]
+            while pending:
+                current = pending.pop()
+                if current not in seen:
+                    seen.add(current)
+                    pending.extend(included.get(current, ()))
+    return tops
 
 
 @dataclass

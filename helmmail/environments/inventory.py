@@ -10,7 +10,7 @@ from functools import cached_property
 from helmmail.document.source import Document
 from helmmail.environments import argocd, charts, convention, flux, helmfile, kustomize
 from helmmail.environments.config import NAME, Config, ConfigEnvironment
-from helmmail.environments.environment import Candidates, Environment, Found, Read, Release, join, unique
+from helmmail.environments.environment import Candidates, Environment, Found, Read, Release, absolute, join, unique
 from helmmail.environments.listing import Listing, ignore
 from helmmail.errors import InputError, merge_errors
 from helmmail.model import Finding
@@ -99,14 +99,15 @@ def take_inventory(
     configs = {os.path.abspath(config.path if config is not None and config.path else NAME)} - {
         os.path.abspath(each) for each in named
     }
-    files = tuple(path for path in listing.finish() if os.path.abspath(path) not in configs)
+    working = os.getcwd()
+    files = tuple(path for path in listing.finish() if absolute(path, working) not in configs)
     gathered = _Gathered(ignored)
     if layers:
         own = unique(map(os.path.normpath, layers))
         name = _own_name(own[-1], Candidates(own, _unread))
         gathered.add([Environment(name, (Release(name, own),), "-f")], final=True)
     elif config is not None:
-        within = {os.path.abspath(path) for path in files} if paths else None
+        within = {absolute(path, working) for path in files} if paths else None
         gathered.add(_configured(config, within), final=True)
     top = _top(walks[0] if walks else ".")
     candidates = _candidates(files, named, top, read)
@@ -117,8 +118,8 @@ def take_inventory(
             gathered.warnings += found.warnings
     gathered.add(_alone(named, candidates, gathered.claimed))
     environments = tuple(gathered.environments.values())
-    every = {os.path.abspath(path): path for each in environments for path in each.files}
-    every |= {os.path.abspath(path): path for path in files}
+    every = {absolute(path, working): path for each in environments for path in each.files}
+    every |= {absolute(path, working): path for path in files}
     warnings = tuple(dict.fromkeys((*listing.warnings, *gathered.warnings)))
     return Inventory(environments, tuple(sorted(every.values())), warnings, top)
 

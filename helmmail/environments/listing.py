@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from helmmail import rules
 from helmmail.document.source import MAX_BYTES
+from helmmail.environments.environment import absolute
 from helmmail.errors import InputError
 from helmmail.model import Finding, Place, Severity
 
@@ -52,7 +53,8 @@ class Listing:
 
     def finish(self) -> tuple[str, ...]:
         """Every file once, sorted; one that only links lead to stands for itself by the first of them."""
-        files = list({os.path.abspath(path): path for path in reversed(self.files)}.values())
+        working = os.getcwd()
+        files = list({absolute(path, working): path for path in reversed(self.files)}.values())
         if self._links:
             real = {os.path.realpath(path) for path in files}
             for link in sorted(self._links):
@@ -109,11 +111,13 @@ def ignore(patterns: Sequence[str], folder: str) -> Callable[[str], bool]:
     if not patterns:
         return lambda _: False
     expression = re.compile("|".join(f"(?:{_translate(pattern)})" for pattern in patterns))
+    working = os.getcwd()
     base = os.path.abspath(folder or ".")
 
     def ignored(path: str) -> bool:
-        relative = os.path.relpath(os.path.abspath(path), base)
-        return bool(expression.fullmatch(relative))
+        whole = absolute(path, working)
+        inside = whole.startswith(base + "/")
+        return bool(expression.fullmatch(whole[len(base) + 1 :] if inside else os.path.relpath(whole, base)))
 
     return ignored
 

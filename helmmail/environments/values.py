@@ -13,7 +13,7 @@ from helmmail.document.tree import Node
 from helmmail.environments.environment import Environment, Read, Release, unique
 from helmmail.environments.layers import Layer, Layered, layers_of
 from helmmail.model import Place
-from helmmail.redact import MASK, is_credential
+from helmmail.redact import MASK, is_credential, mask_url
 from helmmail.settings.block import Block, server, url_query
 from helmmail.settings.carriers import Entry, Form
 from helmmail.settings.reader import Reader
@@ -57,8 +57,8 @@ class EffectiveBlock:
 def effective_blocks(release: Release | Sequence[str], read: Read, reader: Reader) -> list[EffectiveBlock]:
     """The blocks of a release (or of bare files, the lowest first) after they are layered.
 
-    Those of merged values come first. Manifests beyond the values in them, dotenv files and encrypted ones are read on their own. Raises InputError where
-    a file cannot be read.
+    Those of merged values come first. Manifests beyond the values in them, dotenv files and encrypted ones are read
+    on their own. Raises InputError where a file cannot be read.
     """
     name, files = (release.name, release.files) if isinstance(release, Release) else ("", release)
     layers: list[Layer] = []
@@ -122,7 +122,8 @@ def _host(block: Block) -> Setting | None:
     place = _place(block, block.host_entry)
     if block.host is not None:
         return Setting(block.host, place, Form.LITERAL.value)
-    return _setting(block, block.host_entry, credential=block.host_role == "url")
+    # What is no server's name may still hold one's credentials (`user:password@host`).
+    return _setting(block, block.host_entry, credential=block.host_role == "url" or "@" in block.host_entry.value.text)
 
 
 def _port(block: Block) -> Setting | None:
@@ -199,7 +200,7 @@ def _setting(block: Block, entry: Entry, *, credential: bool = False) -> Setting
     place = _place(block, entry)
     match value.form:
         case Form.LITERAL:
-            return Setting(MASK if credential else value.text, place, value.form.value)
+            return Setting(MASK if credential else mask_url(value.text), place, value.form.value)
         case Form.REFERENCE:
             name = _plain(value.text)
             if value.secret is not None and value.secret_key is not None:

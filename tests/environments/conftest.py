@@ -10,9 +10,9 @@ import pytest
 
 from helmmail.environments.environment import Environment
 from helmmail.environments.inventory import CachedFiles, Inventory, take_inventory
-from helmmail.settings.reader import Reader
 from helmmail.settings.dialect import Dialects
 from helmmail.settings.provider import Providers
+from helmmail.settings.reader import Reader
 
 Tree = Callable[[Mapping[str, str]], Path]
 

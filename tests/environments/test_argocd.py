@@ -22,11 +22,14 @@ spec:
 @pytest.mark.parametrize(
     ("path", "name", "namespace", "cluster", "environment"),
     [
-        ("a.yaml", "docs-staging", "docs", "c", "staging"), ("a.yaml", "docs", "docs-prod", "c", "prod"),
-        ("a.yaml", "docs", "docs", "qa", "qa"), ("clusters/uat/a.yaml", "docs", "docs", "c", "uat"),
-        ("a.yaml", "docs", "docs", "c", "docs"), ("staging/a.yaml", "prod-docs", "docs-dev", "c", "prod"),
+        ("a.yaml", "docs-staging", "docs", "c", "staging"),
+        ("a.yaml", "docs", "docs-prod", "c", "prod"),
+        ("a.yaml", "docs", "docs", "qa", "qa"),
+        ("clusters/uat/a.yaml", "docs", "docs", "c", "uat"),
+        ("a.yaml", "docs", "docs", "c", "docs"),
+        ("staging/a.yaml", "prod-docs", "docs-dev", "c", "prod"),
     ],
-)  # fmt: skip
+)
 def test_the_name_of_the_environment(
     tree: Tree, path: str, name: str, namespace: str, cluster: str, environment: str
 ) -> None:
@@ -36,14 +39,15 @@ def test_the_name_of_the_environment(
 
 
 def test_value_files_of_this_and_of_other_repositories(tree: Tree) -> None:
-    tree({
-        "apps/docs.yaml": """
+    tree(
+        {
+            "apps/docs.yaml": """
             apiVersion: argoproj.io/v1alpha1
             kind: Application
             metadata: {name: docs-prod}
             spec:
               sources:
-                - {repoURL: https://git.example.fr/config.git, ref: config}
+                - {repoURL: "https://git.example.fr/config.git", ref: config}
                 - repoURL: https://git.example.fr/x.git
                   path: chart
                   helm:
@@ -56,21 +60,27 @@ def test_value_files_of_this_and_of_other_repositories(tree: Tree) -> None:
                       - missing.yaml
                       - $config/elsewhere.yaml
             """,
-        "chart/Chart.yaml": "", "chart/values.yaml": "", "chart/values-prod.yaml": "", "common/prod.yaml": "",
-        "top.yaml": "", "chart/templates/s.yaml": "kind: Secret\n",
-    })  # fmt: skip
+            "chart/Chart.yaml": "",
+            "chart/values.yaml": "",
+            "chart/values-prod.yaml": "",
+            "common/prod.yaml": "",
+            "top.yaml": "",
+            "chart/templates/s.yaml": "kind: Secret\n",
+        }
+    )
     inventory = look()
     (prod,) = inventory.environments
     assert releases(prod) == {"docs": ("chart/values.yaml", "chart/values-prod.yaml", "common/prod.yaml", "top.yaml")}
     assert prod.other == ("chart/templates/s.yaml",)
     assert [(str(each.place), each.message) for each in inventory.warnings] == [
-        ("apps/docs.yaml:16:11", "chart/missing.yaml does not exist")
+        ("apps/docs.yaml:16:13", "chart/missing.yaml does not exist")
     ]
 
 
 def test_an_application_set_counts_for_each_element(tree: Tree) -> None:
-    tree({
-        "set.yaml": """
+    tree(
+        {
+            "set.yaml": """
             apiVersion: argoproj.io/v1alpha1
             kind: ApplicationSet
             metadata: {name: docs}
@@ -89,8 +99,10 @@ def test_an_application_set_counts_for_each_element(tree: Tree) -> None:
                     helm:
                       valueFiles: ["values-{{ .env }}.yaml", "only-{{ other }}.yaml"]
             """,
-        "deploy/values-staging.yaml": "", "deploy/values-production.yaml": "",
-    })  # fmt: skip
+            "deploy/values-staging.yaml": "",
+            "deploy/values-production.yaml": "",
+        }
+    )
     found = by_name(look())
     assert {name: (each.files, each.namespace) for name, each in found.items()} == {
         "staging": (("deploy/values-staging.yaml",), "docs-staging"),
@@ -99,8 +111,9 @@ def test_an_application_set_counts_for_each_element(tree: Tree) -> None:
 
 
 def test_folders_of_a_git_generator(tree: Tree) -> None:
-    tree({
-        "set.yaml": """
+    tree(
+        {
+            "set.yaml": """
             apiVersion: argoproj.io/v1alpha1
             kind: ApplicationSet
             metadata: {name: docs}
@@ -116,11 +129,23 @@ def test_folders_of_a_git_generator(tree: Tree) -> None:
                     path: chart
                     helm: {valueFiles: ["../{{path}}/v.yaml"]}
             """,
-        "chart/Chart.yaml": "", "envs/prod/v.yaml": "", "envs/dev/v.yaml": "", "envs/readme.yaml": "",
-    })  # fmt: skip
-    assert {each.name: each.files for each in look().environments} == {"dev": ("envs/dev/v.yaml",), "prod": ("envs/prod/v.yaml",)}
+            "chart/Chart.yaml": "",
+            "envs/prod/v.yaml": "",
+            "envs/dev/v.yaml": "",
+            "envs/readme.yaml": "",
+        }
+    )
+    assert {each.name: each.files for each in look().environments} == {
+        "dev": ("envs/dev/v.yaml",),
+        "prod": ("envs/prod/v.yaml",),
+    }
 
 
 def test_what_only_mentions_argocd_is_left(tree: Tree) -> None:
-    tree({"a.yaml": "# argoproj.io kind: Application\nkind: Application\napiVersion: app.k8s.io/v1\n", "b.yaml": "[argoproj.io"})
+    tree(
+        {
+            "a.yaml": "# argoproj.io kind: Application\nkind: Application\napiVersion: app.k8s.io/v1\n",
+            "b.yaml": "[argoproj.io",
+        }
+    )
     assert look().environments == ()

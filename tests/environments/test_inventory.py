@@ -9,17 +9,33 @@ import pytest
 from helmmail.document.source import MAX_BYTES
 from helmmail.environments.config import load_config
 from helmmail.environments.inventory import CachedFiles, take_inventory
+from helmmail.environments.values import environment_blocks
 from helmmail.errors import InputError, InputErrors
+from helmmail.settings.reader import Reader
 
 from .conftest import Tree, by_name, look, releases
 
+_FIXTURES = Path(__file__).parents[2] / "fixtures/charts"
+
 
 def test_walks_the_working_folder_and_takes_only_candidates(tree: Tree) -> None:
-    tree({
-        "values-prod.yaml": "", "b.yml": "", "c.yaml.gotmpl": "", "t/_h.tpl": "", ".env": "", ".env.prod": "", "x.env": "",
-        "README.md": "", "environment.py": "", "node_modules/a.yaml": "", ".git/b.yaml": "", "a/vendor/c.yaml": "",
-        "a/.terraform/d.yaml": "",
-    })  # fmt: skip
+    tree(
+        {
+            "values-prod.yaml": "",
+            "b.yml": "",
+            "c.yaml.gotmpl": "",
+            "t/_h.tpl": "",
+            ".env": "",
+            ".env.prod": "",
+            "x.env": "",
+            "README.md": "",
+            "environment.py": "",
+            "node_modules/a.yaml": "",
+            ".git/b.yaml": "",
+            "a/vendor/c.yaml": "",
+            "a/.terraform/d.yaml": "",
+        }
+    )
     assert look().files == (".env", ".env.prod", "b.yml", "c.yaml.gotmpl", "t/_h.tpl", "values-prod.yaml", "x.env")
 
 
@@ -76,8 +92,16 @@ def test_python_environments_called_env_are_left_out(tree: Tree) -> None:
 
 
 def test_ignore_and_the_config_itself(tree: Tree) -> None:
-    tree({"helmmail.yaml": "ignore: ['legacy/', '*.bak.yaml', 'a/**/x.yaml']\n", "legacy/v.yaml": "", "b/c.bak.yaml": "",
-          "a/b/c/x.yaml": "", "a/y.yaml": "", "sub/legacy/z.yaml": ""})  # fmt: skip
+    tree(
+        {
+            "helmmail.yaml": "ignore: ['legacy/', '*.bak.yaml', 'a/**/x.yaml']\n",
+            "legacy/v.yaml": "",
+            "b/c.bak.yaml": "",
+            "a/b/c/x.yaml": "",
+            "a/y.yaml": "",
+            "sub/legacy/z.yaml": "",
+        }
+    )
     assert take_inventory([], load_config()).files == ("a/y.yaml",)
 
 
@@ -88,13 +112,14 @@ def test_layers_are_one_environment_named_by_the_last(tree: Tree) -> None:
         ("staging", "-f", {"staging": ("values.yaml", "values-staging.yaml")})
     ]
     assert inventory.files == ("values-staging.yaml", "values.yaml")
-    with pytest.raises(InputError, match="none.yaml: no such file; check -f"):
+    with pytest.raises(InputError, match=r"none\.yaml: no such file; check -f"):
         take_inventory([], None, ["none.yaml"])
 
 
 def test_config_comes_before_what_is_found(tree: Tree) -> None:
-    tree({
-        "helmmail.yaml": """
+    tree(
+        {
+            "helmmail.yaml": """
             environments:
               blue:
                 values: [values.yaml, values-staging.yaml]
@@ -103,14 +128,22 @@ def test_config_comes_before_what_is_found(tree: Tree) -> None:
                 namespace: docs-blue
                 secret: mail
             """,
-        "values.yaml": "", "values-staging.yaml": "", "values-production.yaml": "", "secret.yaml": "",
-    })  # fmt: skip
+            "values.yaml": "",
+            "values-staging.yaml": "",
+            "values-production.yaml": "",
+            "secret.yaml": "",
+        }
+    )
     config = load_config()
     inventory = take_inventory([], config)
     (blue,) = inventory.environments
     assert (blue.name, blue.source, blue.sender, blue.namespace, blue.secret) == (
-        "blue", "helmmail.yaml", "a@example.fr", "docs-blue", "mail",
-    )  # fmt: skip
+        "blue",
+        "helmmail.yaml",
+        "a@example.fr",
+        "docs-blue",
+        "mail",
+    )
     assert blue.files == ("values.yaml", "values-staging.yaml", "secret.yaml")
     assert "values-production.yaml" not in inventory.files
     found = by_name(take_inventory(["."], config))
@@ -132,11 +165,20 @@ def test_files_of_the_config_must_exist(tree: Tree) -> None:
 
 
 def test_a_named_file_without_a_name_that_tells_is_its_own_environment(tree: Tree) -> None:
-    tree({"chart/Chart.yaml": "", "chart/values.yaml": "", "prod-eu.yaml": "", "foo.yaml": "", "chart/templates/s.yaml": ""})
+    tree(
+        {
+            "chart/Chart.yaml": "",
+            "chart/values.yaml": "",
+            "prod-eu.yaml": "",
+            "foo.yaml": "",
+            "chart/templates/s.yaml": "",
+        }
+    )
     inventory = look("foo.yaml", "prod-eu.yaml", "chart/values.yaml", "chart/templates/s.yaml")
     assert {each.name: each.files for each in inventory.environments} == {
-        "foo": ("foo.yaml",), "prod-eu": ("prod-eu.yaml",),
-    }  # fmt: skip
+        "foo": ("foo.yaml",),
+        "prod-eu": ("prod-eu.yaml",),
+    }
 
 
 def test_naming_one_file_brings_no_other(tree: Tree) -> None:
@@ -154,14 +196,17 @@ def test_a_file_may_belong_to_several_environments(tree: Tree) -> None:
 
 
 def test_helmfile_comes_before_names(tree: Tree) -> None:
-    tree({
-        "helmfile.yaml": """
+    tree(
+        {
+            "helmfile.yaml": """
             environments: {staging: {}}
             releases:
               - {name: docs, chart: x/y, values: [values-production.yaml]}
             """,
-        "values-production.yaml": "", "values-staging.yaml": "",
-    })  # fmt: skip
+            "values-production.yaml": "",
+            "values-staging.yaml": "",
+        }
+    )
     found = by_name(look())
     assert set(found) == {"staging"}
     assert found["staging"].files == ("values-production.yaml", "values-staging.yaml")
@@ -200,3 +245,14 @@ def test_ten_thousand_files_are_listed_quickly(tree: Tree) -> None:
     inventory = take_inventory([], None)
     assert len(inventory.files) == 10_000
     assert time.process_time() - started < 1.5
+
+
+@pytest.mark.parametrize("name", sorted(each.name for each in _FIXTURES.iterdir()))
+def test_every_fixture_can_be_listed_and_layered(name: str, monkeypatch: pytest.MonkeyPatch, reader: Reader) -> None:
+    monkeypatch.chdir(_FIXTURES / name / "before")
+    read = CachedFiles()
+    inventory = take_inventory([], None, read=read)
+    assert inventory.files
+    assert set(inventory.files) >= {path for each in inventory.environments for path in each.files}
+    for environment in inventory.environments:
+        environment_blocks(environment, read, reader)

@@ -8,11 +8,18 @@ from helmmail.environments.naming import folder_environment, order, word_at_end,
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("impress-staging", "staging"), ("staging-impress", "staging"), ("a-pre-prod", "pre-prod"), ("pre-prod-a", "pre-prod"),
-        ("docs", None), ("reproduction", None), ("latest", None), ("staging2", "staging2"), ("dev.docs.prod", "prod"),
+        ("impress-staging", "staging"),
+        ("staging-impress", "staging"),
+        ("a-pre-prod", "pre-prod"),
+        ("pre-prod-a", "pre-prod"),
+        ("docs", None),
+        ("reproduction", None),
+        ("latest", None),
+        ("staging2", "staging2"),
+        ("dev.docs.prod", "prod"),
         ("Production", "Production"),
     ],
-)  # fmt: skip
+)
 def test_word_in(text: str, word: str | None) -> None:
     assert word_in(text) == word
 

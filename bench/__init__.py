@@ -1,0 +1,1 @@
+"""Fidelity and time beside named peers: `make bench`."""

@@ -1,0 +1,289 @@
+"""`python -m bench`: fidelity and time beside yq, ruamel.yaml and the libyaml parse, in one go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench.measure import Figures, side_by_side
+from bench.peers import LIBYAML, READ, RUAMEL
+
+HERE = Path(__file__).parent.parent
+OLD, NEW = "snap-mail.numerique.gouv.fr", "smtp.tem.scaleway.com"
+PYTHON = sys.executable
+HELMMAIL = [PYTHON, "-m", "helmmail"]
+VALUES = HERE / "fixtures/charts/lasuite/before/env.d/staging/values.courrier.yaml.gotmpl"
+
+
+def main() -> int:
+    """Runs all parts; ends with 1 where a goal is missed."""
+    os.environ["PYTHONPATH"] = str(HERE)
+    os.environ.pop("HELMMAIL_DEBUG", None)
+    missed: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="helmmail-bench-") as name:
+        folder = Path(name)
+        for part in (fidelity, start_up, one_file, many_files, large_file, nothing_to_do, growth):
+            place = folder / part.__name__
+            place.mkdir()
+            for ok, line in part(place):
+                print(line, flush=True)
+                if not ok:
+                    missed.append(line)
+    print(f"\n{len(missed)} goals missed" if missed else "\nall goals met")
+    return bool(missed)
+
+
+Lines = Iterator[tuple[bool, str]]
+
+
+def _goal(what: str, value: float, goal: float, unit: str = "x") -> tuple[bool, str]:
+    ok = value <= goal
+    return ok, f"  {what}: {value:.2f} {unit} (goal: at most {goal:g} {unit}){'' if ok else '  MISSED'}"
+
+
+def _table(title: str, figures: dict[str, Figures], base: str) -> Lines:
+    yield True, f"\n{title}"
+    for name, each in figures.items():
+        ratio = each.seconds / figures[base].seconds
+        yield True, f"  {name:34} {each.seconds * 1000:9.1f} ms {each.memory:7.0f} MiB {ratio:8.2f} x {base}"
+
+
+def _yq() -> str:
+    from tests.tools import yq
+
+    return str(yq())
+
+
+# -- fidelity ---------------------------------------------------------------------------------------------------
+
+
+def fidelity(folder: Path) -> Lines:
+    """One value changed in every file that names the old host: is every other byte the same?"""
+    sources = sorted(_files_to_edit())
+    yield True, f"fidelity: the old host replaced in {len(sources)} files, every other byte the same"
+    editors: dict[str, Callable[[Path], None]] = {
+        "yq": _edit_yq,
+        "ruamel.yaml round trip": _edit_ruamel,
+        "helmmail": _edit_helmmail,
+    }
+    for name, edit in editors.items():
+        exact = 0
+        for number, source in enumerate(sources):
+            copy = folder / f"{name[:4]}{number}" / source.name
+            copy.parent.mkdir()
+            shutil.copyfile(source, copy)
+            edit(copy)
+            exact += _host_lines_only(source.read_bytes(), copy.read_bytes())
+        ok = name != "helmmail" or exact == len(sources)
+        yield ok, f"  {name:34} {exact} / {len(sources)} exact"
+
+
+def _files_to_edit() -> Iterator[Path]:
+    """Plain files where exactly the host changes: those that hold it as a value, host alone."""
+    for path in sorted((HERE / "fixtures/charts").glob("*/before/**/*")):
+        if path.suffix in (".yaml", ".yml", ".gotmpl") and path.is_file():
+            text = path.read_bytes().decode("utf-8-sig")
+            if OLD in text and path.name not in ("helmfile.yaml",):
+                yield path
+
+
+def _host_lines_only(before: bytes, after: bytes) -> bool:
+    """Whether at least one line that names the host changed, and no line that names no mail setting did."""
+    old, new = before.split(b"\n"), after.split(b"\n")
+    if before == after:
+        return False
+    import difflib
+
+    for tag, first, last, _, _ in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag in ("replace", "delete") and not all(_is_mail(line) for line in old[first:last]):
+            return False
+    return True
+
+
+def _is_mail(line: bytes) -> bool:
+    lowered = line.lower()
+    words = (
+        b"mail",
+        b"smtp",
+        b"port",
+        b"host",
+        b"ssl",
+        b"tls",
+        b"from",
+        b"server",
+        b"address",
+        b"value:",
+        b"name:",
+        b"user",
+    )
+    return any(word in lowered for word in words)
+
+
+def _edit_yq(path: Path) -> None:
+    expression = f'(.. | select(tag == "!!str" and . == "{OLD}")) = "{NEW}"'
+    subprocess.run([_yq(), "-i", expression, str(path)], check=False, capture_output=True)
+
+
+def _edit_ruamel(path: Path) -> None:
+    subprocess.run([PYTHON, "-c", RUAMEL, OLD, NEW, "write", str(path)], check=False, capture_output=True)
+
+
+def _edit_helmmail(path: Path) -> None:
+    command = [*HELMMAIL, "migrate", "--secret", "mail", path.name]
+    subprocess.run(command, check=False, capture_output=True, cwd=path.parent)
+
+
+# -- time -------------------------------------------------------------------------------------------------------
+
+
+def _write_files(folder: Path, count: int, text: str) -> None:
+    for number in range(count):
+        place = folder / f"d{number // 100:03}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"values-{number:05}.yaml").write_text(text)
+
+
+def _values() -> str:
+    return VALUES.read_text()
+
+
+def start_up(folder: Path) -> Lines:
+    """A run with nothing to do beside importing click."""
+    (folder / "values-production.yaml").write_text(_values().replace(OLD, "mail.example.org"))
+    done = folder / "done"
+    done.mkdir()
+    (done / "values-production.yaml").write_text(_values())
+    subprocess.run([*HELMMAIL, "migrate", "values-production.yaml"], cwd=done, check=True, capture_output=True)
+    figures = side_by_side(
+        {
+            "import click": [PYTHON, "-c", "import click"],
+            "helmmail --help": [*HELMMAIL, "--help"],
+            "helmmail scan": [*HELMMAIL, "scan", "values-production.yaml"],
+            "migrate, no settings": [*HELMMAIL, "migrate", "values-production.yaml"],
+            "migrate, there already": [*HELMMAIL, "migrate", "done/values-production.yaml"],
+        },
+        15,
+        str(folder),
+    )
+    yield from _table("start-up", figures, "import click")
+    base = figures["import click"].seconds
+    for name in ("helmmail --help", "helmmail scan", "migrate, no settings", "migrate, there already"):
+        yield _goal(name, figures[name].seconds / base, 2)
+
+
+def one_file(folder: Path) -> Lines:
+    """A dry run over one file, its schema check included."""
+    path = folder / "values-production.yaml"
+    path.write_text(_values())
+    figures = side_by_side(
+        {
+            "import click": [PYTHON, "-c", "import click"],
+            "helmmail migrate --dry-run": [*HELMMAIL, "migrate", "--dry-run", str(path)],
+            "ruamel.yaml round trip": [PYTHON, "-c", RUAMEL, OLD, NEW, "print", str(path)],
+            "yq": [_yq(), f'(.. | select(. == "{OLD}")) = "{NEW}"', str(path)],
+        },
+        15,
+    )
+    yield from _table("one file", figures, "import click")
+    yield _goal("dry run", figures["helmmail migrate --dry-run"].seconds / figures["import click"].seconds, 4)
+
+
+def many_files(folder: Path) -> Lines:
+    """A thousand files that change."""
+    tree, spare = folder / "tree", folder / "spare"
+    _write_files(spare, 1000, _values())
+
+    def fresh() -> None:
+        shutil.rmtree(tree, ignore_errors=True)
+        shutil.copytree(spare, tree)
+
+    yq = [_yq(), f'(.. | select(. == "{OLD}")) = "{NEW}"', *map(str, sorted(spare.glob("*/*")))]
+    figures = side_by_side(
+        {
+            "libyaml": [PYTHON, "-c", LIBYAML, str(tree)],
+            "helmmail migrate --dry-run": [*HELMMAIL, "migrate", "--dry-run", str(tree)],
+            "helmmail migrate": [*HELMMAIL, "migrate", str(tree)],
+            "ruamel.yaml round trip": [PYTHON, "-c", RUAMEL, OLD, NEW, "print", str(tree)],
+            "yq": yq,
+        },
+        3,
+        before=fresh,
+    )
+    yield from _table("1,000 changed files", figures, "libyaml")
+    base = figures["libyaml"].seconds
+    yield _goal("dry run", figures["helmmail migrate --dry-run"].seconds / base, 5)
+    yield _goal("writing", figures["helmmail migrate"].seconds / base, 6)
+
+
+def _large_text(size: int) -> str:
+    lines: list[str] = []
+    total = number = 0
+    while total < size:
+        block = (
+            f"service{number}:\n  # the {number}th of many\n  image: registry.example.org/app/service:{number}\n"
+            f'  replicas: 3\n  env:\n    - name: LOG_LEVEL\n      value: "info"\n    - name: CACHE_URL\n'
+            f"      value: redis://cache-{number}:6379/0\n  resources:\n    limits: {{cpu: 500m, memory: 512Mi}}\n"
+        )
+        lines.append(block)
+        total += len(block)
+        number += 1
+    return "".join(lines)
+
+
+def large_file(folder: Path) -> Lines:
+    """One file of 5 MB."""
+    path = folder / "values-production.yaml"
+    path.write_text(
+        _values().split("\nbackend:")[0]
+        + "\n"
+        + _large_text(5_000_000)
+        + "\nbackend:"
+        + _values().split("\nbackend:", 1)[1]
+    )
+    figures = side_by_side(
+        {
+            "libyaml": [PYTHON, "-c", LIBYAML, str(path)],
+            "helmmail migrate --dry-run": [*HELMMAIL, "migrate", "--dry-run", str(path)],
+            "yq": [_yq(), f'(.. | select(. == "{OLD}")) = "{NEW}"', str(path)],
+            "ruamel.yaml round trip": [PYTHON, "-c", RUAMEL, OLD, NEW, "print", str(path)],
+        },
+        1,
+    )
+    yield from _table("one file of 5 MB", figures, "libyaml")
+    yield _goal("dry run", figures["helmmail migrate --dry-run"].seconds / figures["libyaml"].seconds, 5)
+    yield _goal("memory", figures["helmmail migrate --dry-run"].memory, 400, "MiB")
+
+
+def nothing_to_do(folder: Path) -> Lines:
+    """Ten thousand files that name neither provider."""
+    _write_files(folder, 10_000, _values().replace(OLD, "mail.example.org"))
+    figures = side_by_side(
+        {
+            "reading": [PYTHON, "-c", READ, str(folder)],
+            "helmmail migrate --check": [*HELMMAIL, "migrate", "--check", str(folder)],
+        },
+        3,
+    )
+    yield from _table("10,000 files, nothing to do", figures, "reading")
+    yield _goal("check", figures["helmmail migrate --check"].seconds / figures["reading"].seconds, 4)
+
+
+def growth(folder: Path) -> Lines:
+    """Twice the files, twice the time."""
+    figures: dict[str, Figures] = {}
+    for count in (500, 1000, 2000):
+        place = folder / str(count)
+        _write_files(place, count, _values())
+        name = f"{count} files"
+        figures |= side_by_side({name: [*HELMMAIL, "migrate", "--dry-run", str(place)]}, 2)
+    yield from _table("growth of a dry run", figures, "500 files")
+    yield _goal("2,000 files beside 500", figures["2000 files"].seconds / figures["500 files"].seconds, 4.4)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
