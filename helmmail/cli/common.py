@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,10 +14,13 @@ from helmmail.document.source import Document
 from helmmail.environments.config import Config, load_config
 from helmmail.environments.inventory import Environment, Inventory, take_inventory
 from helmmail.errors import InputError, merge_errors
+from helmmail.model import Finding
 from helmmail.report.model import EnvironmentInfo
 from helmmail.report.text import Style
-from helmmail.settings.dialect import Dialect, Dialects
 from helmmail.settings.provider import Provider, Providers, suggest
+
+if TYPE_CHECKING:
+    from helmmail.settings.dialect import Dialects
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -102,6 +105,8 @@ class Workspace:
 
     def load_dialects(self) -> Dialects:
         """All dialects, the configuration's over helmmail's own."""
+        from helmmail.settings.dialect import Dialect, Dialects
+
         return Dialects.load(Dialect.from_data(data) for data in self.config.dialects)
 
     def check_names(self) -> None:
@@ -127,6 +132,16 @@ class Workspace:
         """The environments that the command is about."""
         return [each for each in self.inventory.environments if not self.names or each.name in self.names]
 
+    @property
+    def layers(self) -> list[tuple[str, ...]]:
+        """The values files of each release that has several."""
+        return [release.files for each in self.environments for release in each.releases if len(release.files) > 1]
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What the search for files and environments has to say."""
+        return self.inventory.warnings
+
     def label(self, path: str) -> str:
         """The environments of a file, as one word for a report."""
         return ",".join(each.name for each in self.inventory.environments_of(path)) or "-"
@@ -136,25 +151,28 @@ class Workspace:
         return [EnvironmentInfo(each.name, tuple(each.files), each.source) for each in self.environments]
 
     def documents(self, relevant: Callable[[str], bool]) -> list[Document]:
-        """The files to look into: each that was named, and each found one whose text is `relevant`.
+        """The files whose text is `relevant`, and the other layers of their values.
 
-        Raises InputError for those that cannot be read, all of them together.
+        Raises InputError for those that cannot be read, all of them together; of the files that were named,
+        for each that is not valid.
         """
-        found: list[Document] = []
         errors: list[InputError] = []
+        found: set[str] = set()
         for path in self.inventory.files:
             try:
                 document = self.read(path)
+                if relevant(document.text):
+                    found.add(path)
+                elif path in self.named:
+                    _ = document.roots
             except InputError as error:
                 errors.append(error)
-                continue
-            if path in self.named or relevant(document.text):
-                found.append(document)
-            else:
-                del self._documents[path]
         if errors:
             raise merge_errors(errors)
-        return found
+        for layer in self.layers:
+            if not found.isdisjoint(layer):
+                found.update(layer)
+        return [self.read(path) for path in sorted(found)]
 
 
 def echo(text: str, *, err: bool = False) -> None:

@@ -6,23 +6,20 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from helmmail.cli.common import Workspace, color_option, echo, file_options, paths_argument, style
-from helmmail.document.source import Document
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, InputError
-from helmmail.migration.masking import Concealer
-from helmmail.migration.plan import FilePlan, Plan, plan_move
-from helmmail.migration.prove import prove
-from helmmail.migration.secrets import MENTIONS_SECRET
-from helmmail.migration.summary import result_of
-from helmmail.migration.target import Target, check_address
-from helmmail.migration.write import clean_temporary_files, write_all
-from helmmail.model import Finding, Severity
-from helmmail.report.diff import unified
+from helmmail.migration.cleanup import clean_temporary_files
+from helmmail.migration.target import Target, check_address, nothing
+from helmmail.report.model import Result
 from helmmail.report.text import paint_diff, render
-from helmmail.settings.reader import Reader
+from helmmail.settings.manifest import may_make_secrets
+
+if TYPE_CHECKING:
+    from helmmail.migration.engine import Move
 
 
 @click.command("migrate", short_help="Move the mail settings of every environment to another provider.")
@@ -105,26 +102,28 @@ class _Migration:
     def run(self) -> int:
         workspace = self.workspace
         target = self._target()
-        reader = Reader(workspace.load_dialects, lambda host: self._is_mail_host(target, host))
         if self.writes:
             clean_temporary_files(os.path.dirname(os.path.realpath(path)) for path in workspace.inventory.files)
-        layers = [
-            release.files for each in workspace.environments for release in each.releases if len(release.files) > 1
-        ]
+        documents = workspace.documents(_relevance(target))
+        if not documents:
+            self._check_source(target)
+            self._print(Result("migrate", workspace.infos(), findings=workspace.warnings, summary=nothing(target)))
+            return EXIT_OK
 
-        def plan_over(documents: Sequence[Document]) -> Plan:
-            return plan_move(documents, target, reader, lambda document: workspace.chosen(document.path), layers)
+        from helmmail.migration.engine import prepare
+        from helmmail.settings.reader import Reader
 
-        plan = plan_over(workspace.documents(_relevance(target)))
-        self._check_source(plan, target)
-        results = prove(plan, plan_over)
-        broken = _broken(plan.changed, results, reader)
-        if self.writes and not broken:
-            write_all([(file.document, result.raw) for file, result in zip(plan.changed, results, strict=True)])
-        self._report(plan, results, broken)
-        if broken:
+        reader = Reader(workspace.load_dialects, lambda host: self._is_mail_host(target, host))
+        move = prepare(documents, target, reader, lambda document: workspace.chosen(document.path), workspace.layers)
+        if not any(file.blocks for file in move.plan.files):
+            self._check_source(target)
+        written = self.writes and not move.broken
+        if written:
+            move.write()
+        self._report(move, written=written)
+        if move.broken:
             return EXIT_FINDINGS
-        return EXIT_FINDINGS if self.check and plan.changed else EXIT_OK
+        return EXIT_FINDINGS if self.check and move.plan.changed else EXIT_OK
 
     def _target(self) -> Target:
         config, chosen, providers = self.workspace.config, self.chosen, self.workspace.providers
@@ -174,39 +173,43 @@ class _Migration:
     def _is_mail_host(self, target: Target, host: str) -> bool:
         return target.source.owns(host) or self.workspace.providers.owner(host) is not None
 
-    def _check_source(self, plan: Plan, target: Target) -> None:
-        """A bare name that no file mentions is more likely a misspelt provider than a host."""
-        source = target.source
-        if not source.ports and "." not in source.id and not any(file.blocks for file in plan.files):
-            self.workspace.providers.get(source.id)
+    def _check_source(self, target: Target) -> None:
+        """A bare name that no setting has is more likely a misspelt provider than a host."""
+        if not target.source.ports and "." not in target.source.id:
+            self.workspace.providers.get(target.source.id)
 
-    def _report(self, plan: Plan, results: Sequence[Document], broken: Sequence[Finding]) -> None:
+    def _report(self, move: Move, *, written: bool) -> None:
+        from helmmail.migration.summary import result_of
+
         workspace = self.workspace
+        encrypted = [path for path in workspace.inventory.files if workspace.chosen(path) and _is_sops(workspace, path)]
         result = result_of(
-            plan,
+            move.plan,
             workspace.infos(),
             workspace.label,
-            broken,
-            written=self.writes and not broken,
-            encrypted=[
-                path for path in workspace.inventory.files if workspace.chosen(path) and _is_sops(workspace, path)
-            ],
+            [*move.broken, *workspace.warnings],
+            written=written,
+            broken=bool(move.broken),
+            encrypted=encrypted,
         )
-        if self.output == "json":
-            from helmmail.report import json
-
-            echo(json.render(result))
-            return
         masked = False
-        if self.output == "diff":
-            diffs, masked = _diffs(plan.changed, results, show_secrets=self.show_secrets)
+        if self.output == "diff" and move.results:
+            diffs, masked = _diffs(move, show_secrets=self.show_secrets)
             echo(paint_diff(diffs, style(self.color, sys.stdout)))
-        echo(render(result, style(self.color, sys.stderr)), err=True)
+        self._print(result)
         if masked:
             echo(
                 "Credentials are masked in this diff, so it does not apply; --show-secrets gives the one that does.\n",
                 err=True,
             )
+
+    def _print(self, result: Result) -> None:
+        if self.output == "json":
+            from helmmail.report import json
+
+            echo(json.render(result))
+        else:
+            echo(render(result, style(self.color, sys.stderr)), err=True)
 
 
 def _is_sops(workspace: Workspace, path: str) -> bool:
@@ -217,11 +220,14 @@ def _is_sops(workspace: Workspace, path: str) -> bool:
     return bool(re.search(r"^sops:", text, re.MULTILINE)) and not re.search(r"^kind:", text, re.MULTILINE)
 
 
-def _diffs(files: Sequence[FilePlan], results: Sequence[Document], *, show_secrets: bool) -> tuple[str, bool]:
+def _diffs(move: Move, *, show_secrets: bool) -> tuple[str, bool]:
     """The diffs of all files, and whether anything was masked in them."""
+    from helmmail.migration.masking import Concealer
+    from helmmail.report.diff import unified
+
     parts: list[str] = []
     hidden = 0
-    for file, result in zip(files, results, strict=True):
+    for file, result in zip(move.plan.changed, move.results, strict=True):
         if show_secrets:
             parts.append(unified(file.document, file.splices, result.text))
         else:
@@ -236,23 +242,6 @@ def _relevance(target: Target) -> Callable[[str], bool]:
 
     def relevant(text: str) -> bool:
         lowered = text.lower()
-        return any(host in lowered for host in hosts) or bool(MENTIONS_SECRET.search(text))
+        return any(host in lowered for host in hosts) or may_make_secrets(text)
 
     return relevant
-
-
-def _broken(files: Sequence[FilePlan], results: Sequence[Document], reader: Reader) -> list[Finding]:
-    """Error findings that the move itself brings in: those of the result that the file did not have before."""
-    if not files:
-        return []
-    from helmmail.validation.settings import check_blocks
-
-    broken: list[Finding] = []
-    for file, result in zip(files, results, strict=True):
-        moved = {plan.block.carrier.path for plan in file.blocks}
-        after = [block for block in reader.blocks(result) if block.carrier.path in moved]
-        found = [each for each in check_blocks(after) if each.severity is Severity.ERROR]
-        if found:
-            before = {each.message for each in check_blocks(plan.block for plan in file.blocks)}
-            broken += [each for each in found if each.message not in before]
-    return broken

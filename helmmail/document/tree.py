@@ -66,6 +66,10 @@ _NO_PAIRS: list[tuple[Node, Node]] = []
 _NO_ITEMS: list[Node] = []
 
 
+_COLON = "\ue001"
+_INNER_COLON = re.compile(r"(?<=[^\s,\[\]{}\"']):(?=[^\s,\[\]{}])")
+
+
 class YamlError(Exception):
     """The text is not YAML; `offset` is where it was noticed."""
 
@@ -95,7 +99,19 @@ def parse(text: str, base: int = 0) -> Tree:
     try:
         return _build(libyaml, text, base)
     except libyaml.YAMLError as error:
-        raise _explain(error, text, base) from None
+        failure = _explain(error, text, base)
+    if "':'" not in failure.message and "',' or" not in failure.message:
+        raise failure
+    # libyaml's old scanner ends a plain scalar in a flow collection at any colon; by YAML 1.2, 7.3.3, and to
+    # Helm, only white space or an indicator behind the colon ends it: `[http://a, b:c]`.
+    try:
+        tree = _build(libyaml, _INNER_COLON.sub(_COLON, text), base)
+    except libyaml.YAMLError:
+        raise failure from None
+    for node in tree.nodes:
+        if _COLON in node.value:
+            node.value = node.value.replace(_COLON, ":")
+    return tree
 
 
 def _build(libyaml: Any, text: str, base: int) -> Tree:

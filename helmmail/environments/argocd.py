@@ -22,7 +22,7 @@ from helmmail.environments.environment import Candidates, Environment, Found, Re
 from helmmail.environments.naming import word_in, word_of_folders
 from helmmail.environments.nodes import View
 from helmmail.model import Finding, Severity
-from helmmail.settings.find import kind_of
+from helmmail.settings.manifest import kind_of
 
 _KINDS = ("Application", "ApplicationSet")
 _MENTION = re.compile(r"kind:[ \t]*[\"']?Application(?:Set)?\b")

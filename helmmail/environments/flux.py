@@ -17,7 +17,7 @@ from helmmail.environments.environment import Candidates, Environment, Found, Re
 from helmmail.environments.naming import BASES, word_in, word_of_folders
 from helmmail.environments.nodes import View
 from helmmail.model import Finding
-from helmmail.settings.find import kind_of
+from helmmail.settings.manifest import kind_of
 
 _HELM = "helm.toolkit.fluxcd.io/"
 _FLUX = "kustomize.toolkit.fluxcd.io/"

@@ -18,7 +18,7 @@ from helmmail.environments.argocd import helm_sources
 from helmmail.environments.nodes import View
 from helmmail.model import Place
 from helmmail.settings.carriers import Form, read_value
-from helmmail.settings.find import is_encrypted, kind_of
+from helmmail.settings.manifest import is_encrypted, kind_of
 
 
 @dataclass(frozen=True)

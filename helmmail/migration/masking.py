@@ -9,7 +9,7 @@ from helmmail.document.source import Document
 from helmmail.document.template import FILLER
 from helmmail.document.tree import Kind, Node
 from helmmail.redact import MASK, is_credential, mask_url
-from helmmail.settings.find import is_encrypted
+from helmmail.settings.manifest import is_encrypted
 
 # Text that no node covers: comments, dotenv lines, what stands in block scalars. `name: value` or `name=value`.
 _ASSIGNMENT = re.compile(

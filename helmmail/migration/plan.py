@@ -12,10 +12,10 @@ from helmmail.errors import InputError, ProofError, merge_errors
 from helmmail.migration.blockplan import plan_block
 from helmmail.migration.draft import BlockPlan, SecretNeed, State
 from helmmail.migration.leftover import leftovers, mentions
-from helmmail.migration.secrets import MENTIONS_SECRET, SecretPlan, encrypted_names, plan_secrets
+from helmmail.migration.secrets import SecretPlan, encrypted_names, plan_secrets
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Severity
-from helmmail.settings.find import is_encrypted, is_encrypted_text
+from helmmail.settings.manifest import is_encrypted, is_encrypted_text, may_make_secrets
 from helmmail.settings.reader import Reader
 
 
@@ -157,7 +157,7 @@ def _may_hide(document: Document) -> bool:
 
 
 def _secrets(document: Document, needs: Iterable[SecretNeed]) -> SecretPlan | None:
-    if not MENTIONS_SECRET.search(document.text):
+    if not may_make_secrets(document.text):
         return None
     return plan_secrets(document, needs)
 

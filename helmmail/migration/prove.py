@@ -12,19 +12,18 @@ from helmmail.errors import InputError, ProofError
 from helmmail.migration.plan import FilePlan, Plan
 
 
-def prove(plan: Plan, replan: Callable[[Sequence[Document]], Plan]) -> list[Document]:
-    """The changed documents after the move, in the order of `plan.changed`.
+def prove(plan: Plan, replan: Callable[[Sequence[Document]], Plan]) -> tuple[list[Document], Plan]:
+    """The changed documents after the move, in the order of `plan.changed`, and the (empty) plan for them.
 
     `replan` plans the move over given documents as `plan` was made. Raises ProofError where an edit does
     more, or less, than planned, and where a second run would still change something.
     """
     results = [_prove_file(file) for file in plan.changed]
-    if results:
-        by_path = {result.path: result for result in results}
-        again = replan([by_path.get(file.document.path, file.document) for file in plan.files])
-        for file in again.changed:
-            raise ProofError(f"{file.document.path}: a second run would change the file again")
-    return results
+    by_path = {result.path: result for result in results}
+    again = replan([by_path.get(file.document.path, file.document) for file in plan.files])
+    for file in again.changed:
+        raise ProofError(f"{file.document.path}: a second run would change the file again")
+    return results, again
 
 
 def _prove_file(file: FilePlan) -> Document:

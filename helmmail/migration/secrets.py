@@ -12,12 +12,7 @@ from helmmail.document.source import Document
 from helmmail.document.tree import Kind, Node
 from helmmail.migration.draft import SecretNeed
 from helmmail.model import Change, Finding, Severity
-from helmmail.settings.find import is_encrypted, kind_of
-
-MENTIONS_SECRET = re.compile(
-    r"kind:\s*[\"']?(?:Secret|ExternalSecret|SealedSecret)\b|^\s*secretGenerator:|\bsops:", re.MULTILINE
-)
-"""Texts without a match make no Secret."""
+from helmmail.settings.manifest import is_encrypted, kind_of
 
 _VALUE_PATH = re.compile(r"(?P<root>\$?\.Values\.)(?P<path>[A-Za-z_][\w.]*)")
 

@@ -18,19 +18,24 @@ def result_of(
     plan: Plan,
     environments: Sequence[EnvironmentInfo],
     label: Callable[[str], str],
-    broken: Sequence[Finding],
+    extra: Sequence[Finding],
     *,
     written: bool,
+    broken: bool,
     encrypted: Sequence[str] = (),
 ) -> Result:
-    """The result of `migrate`. `label` names a file's environments, `encrypted` the files of theirs that SOPS keeps."""
+    """The result of `migrate`.
+
+    `label` names a file's environments, `extra` are findings beside the plan's, `encrypted` the environments'
+    files that SOPS keeps.
+    """
     changed = plan.changed
     return Result(
         command="migrate",
         environments=environments,
         rows=list(_rows(plan, label)),
         changes=[change for file in changed for change in file.changes],
-        findings=[*broken, *plan.findings],
+        findings=[*extra, *plan.findings],
         todo=list(_todo(plan, encrypted)) if not broken else [],
         summary={
             "from": plan.target.source.id,
@@ -38,12 +43,12 @@ def result_of(
             "written": written,
             "files": len(plan.files),
             "changed_files": [file.document.path for file in changed],
-            "headline": _headline(plan, broken, written=written),
+            "headline": _headline(plan, broken=broken, written=written),
         },
     )
 
 
-def _headline(plan: Plan, broken: Sequence[Finding], *, written: bool) -> str:
+def _headline(plan: Plan, *, broken: bool, written: bool) -> str:
     count = len(plan.changed)
     if broken:
         return "nothing was written: the move would bring in what cannot work"

@@ -52,6 +52,18 @@ class Target:
         return self.secrets.get(path, self.secret)
 
 
+def nothing(target: Target) -> dict[str, object]:
+    """The summary of a run that found no settings of either provider."""
+    return {
+        "from": target.source.id,
+        "to": target.provider.id,
+        "written": False,
+        "files": 0,
+        "changed_files": [],
+        "headline": f"nothing to do: no settings of {target.source.id} found",
+    }
+
+
 def check_address(option: str, address: str) -> str:
     """`address` if it looks like one (RFC 5321, 4.1.2, without quoted local parts); else raises InputError."""
     if not _ADDRESS.fullmatch(address):

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from helmmail.document.source import Document
 from helmmail.errors import InputError
-
-_TEMPORARY = re.compile(r"\..+\.helmmail-[0-9a-f]{8}\.tmp")
+from helmmail.migration.cleanup import locked
 
 
 def write_all(changes: Sequence[tuple[Document, bytes]]) -> None:
@@ -25,7 +23,7 @@ def write_all(changes: Sequence[tuple[Document, bytes]]) -> None:
     staged: list[tuple[Path, Path, Document]] = []
     done: list[tuple[Path, Document]] = []
     try:
-        with locked({_target(document.path).parent for document, _ in changes}):
+        with locked({str(_target(document.path).parent) for document, _ in changes}):
             for document, new in changes:
                 target = _target(document.path)
                 staged.append((_stage(target, new), target, document))
@@ -45,43 +43,6 @@ def write_all(changes: Sequence[tuple[Document, bytes]]) -> None:
     finally:
         for temporary, _, _ in staged:
             temporary.unlink(missing_ok=True)
-
-
-def clean_temporary_files(folders: Iterable[str]) -> None:
-    """Removes what a killed run left behind in `folders`, unless another run is writing there now."""
-    for folder in set(folders):
-        try:
-            left = [entry.path for entry in os.scandir(folder or ".") if _TEMPORARY.fullmatch(entry.name)]
-        except OSError:
-            continue
-        if left:
-            with contextlib.suppress(InputError), locked({Path(folder or ".")}):
-                for path in left:
-                    Path(path).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def locked(folders: set[Path]) -> Iterator[None]:
-    """Holds a lock on each folder for the time of a write; the system drops it when the process ends.
-
-    Raises InputError where another helmmail holds one.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows has no folder locks
-        yield
-        return
-    with contextlib.ExitStack() as stack:
-        for folder in sorted(folders):
-            descriptor = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, descriptor)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"{folder}: another helmmail is writing here; try again when it is done") from None
-            except OSError:  # a file system without locks
-                continue
-        yield
 
 
 def _target(path: str) -> Path:

@@ -128,8 +128,6 @@ class Dialect:
     id: str
     title: str
     rank: int
-    shapes: tuple[Shape, ...]
-    schemes: tuple[UrlScheme, ...]
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -140,16 +138,27 @@ class Dialect:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Dialect:
         """A dialect from a profile that `schemas/dialect.schema.json` accepts."""
-        shapes = []
-        if "env" in data:
-            shapes.append(_shape(data["env"], (), env=True))
-        for native in data.get("native", ()):
-            at = native["at"]
-            places = at if isinstance(at[0], list) else [at]
-            shapes.extend(_shape(native, tuple(place), env=False) for place in places)
-        return cls(
-            data["id"], data.get("title", data["id"]), data.get("rank", 0), tuple(shapes), read_schemes(data), data
-        )
+        return cls(data["id"], data.get("title", data["id"]), data.get("rank", 0), data)
+
+    @cached_property
+    def schemes(self) -> tuple[UrlScheme, ...]:
+        """What the schemes of its URLs say, in order of preference."""
+        return read_schemes(self.data)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Its names in each kind of carrier."""
+        return tuple(_shape(data, at) for at, data in _parts(self.data))
+
+
+def _parts(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """A profile's descriptions of a carrier, each with the end of its path; () is for environment variables."""
+    if "env" in data:
+        yield (), data["env"]
+    for native in data.get("native", ()):
+        at = native["at"]
+        for place in at if isinstance(at[0], list) else [at]:
+            yield tuple(place), native
 
 
 def read_schemes(data: Mapping[str, Any]) -> tuple[UrlScheme, ...]:
@@ -160,14 +169,15 @@ def read_schemes(data: Mapping[str, Any]) -> tuple[UrlScheme, ...]:
     )
 
 
-def _shape(data: Mapping[str, Any], at: tuple[str, ...], *, env: bool) -> Shape:
-    def name(text: str) -> tuple[str, ...]:
-        return (text,) if env else tuple(text.split("/"))
+def _listed(names: str | list[str]) -> list[str]:
+    return names if isinstance(names, list) else [names]
 
-    order = {
-        role: tuple(name(each) for each in (names if isinstance(names, list) else [names]))
-        for role, names in data["keys"].items()
-    }
+
+def _shape(data: Mapping[str, Any], at: tuple[str, ...]) -> Shape:
+    def name(text: str) -> tuple[str, ...]:
+        return tuple(text.split("/")) if at else (text,)
+
+    order = {role: tuple(name(each) for each in _listed(names)) for role, names in data["keys"].items()}
     return Shape(
         at=at,
         prefix=data.get("prefix", ""),
@@ -258,15 +268,18 @@ class Dialects:
         """Later dialects replace earlier ones of the same id."""
         self._by_id = {dialect.id: dialect for dialect in dialects}
         self.generic = generic
-        self.by_host_name: dict[str, list[tuple[Dialect, Shape]]] = {}
-        self.by_place: dict[str, list[tuple[Dialect, Shape]]] = {}
+        self.by_host_name: dict[str, list[tuple[Dialect, int]]] = {}
+        """The dialects, and which of their shapes, that have a variable of this name for the server."""
+        self.by_place: dict[str, list[tuple[Dialect, int]]] = {}
+        """Those that have a map whose path ends with this key."""
         for dialect in self._by_id.values():
-            for shape in dialect.shapes:
-                if shape.is_native:
-                    self.by_place.setdefault(shape.at[-1], []).append((dialect, shape))
-                else:
-                    for name in shape.host_names:
-                        self.by_host_name.setdefault(name[0], []).append((dialect, shape))
+            for number, (at, data) in enumerate(_parts(dialect.data)):
+                if at:
+                    self.by_place.setdefault(at[-1], []).append((dialect, number))
+                    continue
+                for role in HOST_ROLES:
+                    for name in _listed(data["keys"].get(role, [])):
+                        self.by_host_name.setdefault(name, []).append((dialect, number))
 
     @classmethod
     def load(cls, extra: Iterable[Dialect] = ()) -> Dialects:

@@ -10,33 +10,11 @@ from helmmail.document.source import Document, block_body
 from helmmail.document.tree import Anchors, Kind, Node, YamlError, parse
 from helmmail.settings.carriers import Carrier, LineCarrier, ListCarrier, MapCarrier, PairCarrier, Path
 from helmmail.settings.dialect import Dialects
+from helmmail.settings.manifest import is_encrypted, is_encrypted_text, kind_of
 
 _STORES = {"Secret": ("stringData", "data"), "ConfigMap": ("data",), "ExternalSecret": ()}
 _SECTION = re.compile(r"^[ \t]*\[(?P<name>[^\]\r\n]+)\][ \t]*\r?$", re.MULTILINE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def kind_of(root: Node) -> str:
-    """The `kind` of a Kubernetes manifest, "" for anything else."""
-    if root.kind is not Kind.MAP:
-        return ""
-    kind = root.get("kind")
-    return kind.value if kind is not None and kind.kind is Kind.SCALAR and root.get("apiVersion") is not None else ""
-
-
-def is_encrypted(root: Node) -> bool:
-    """Whether a document is sealed by SOPS or as a SealedSecret, and so must not be edited."""
-    if root.kind is not Kind.MAP:
-        return False
-    sops = root.get("sops")
-    return (sops is not None and sops.kind is Kind.MAP and sops.get("mac") is not None) or kind_of(
-        root
-    ) == "SealedSecret"
-
-
-def is_encrypted_text(document: Document) -> bool:
-    """As `is_encrypted`, for a dotenv file that SOPS wrote."""
-    return document.is_dotenv and re.search(r"^sops_mac=", document.text, re.MULTILINE) is not None
 
 
 def carriers(document: Document, dialects: Dialects, near: Sequence[int] | None = None) -> Iterator[Carrier]:

@@ -83,19 +83,16 @@ class Reader:
 
     def _candidates(self, carrier: Carrier) -> Iterator[tuple[tuple[int, int, int], Block]]:
         by_host_name = self._dialects.by_host_name
-        shapes = {
-            id(shape): (dialect, shape)
-            for name in carrier.names
-            if name in by_host_name
-            for dialect, shape in by_host_name[name]
-        }
+        found = [each for name in carrier.names if name in by_host_name for each in by_host_name[name]]
+        shapes = {(dialect.id, number): (dialect, dialect.shapes[number]) for dialect, number in found}
         claimed: set[int] = set()
         for dialect, shape in shapes.values():
             for score, block in self._named(carrier, dialect, shape):
                 claimed.update(entry.key_start for entry in block.settings[block.host_role])
                 yield score, block
         path = tuple(part for part in carrier.path if not part.isdigit())
-        for dialect, shape in self._dialects.by_place.get(path[-1], ()) if path else ():
+        for dialect, number in self._dialects.by_place.get(path[-1], ()) if path else ():
+            shape = dialect.shapes[number]
             if path[-len(shape.at) :] == shape.at:
                 yield from self._named(carrier, dialect, shape)
         yield from self._generic(carrier, claimed)

@@ -1,0 +1,64 @@
+"""The move as one step: plan it, prove it, check the result, write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from helmmail.document.source import Document
+from helmmail.migration.plan import Plan, plan_move
+from helmmail.migration.prove import prove
+from helmmail.migration.target import Target
+from helmmail.migration.write import write_all
+from helmmail.model import Finding, Severity
+from helmmail.settings.reader import Reader
+
+
+@dataclass(frozen=True)
+class Move:
+    """A proved plan. `results` are the changed documents as they shall be; `broken` is what forbids to write them."""
+
+    plan: Plan
+    results: Sequence[Document] = ()
+    broken: Sequence[Finding] = field(default=())
+
+    def write(self) -> None:
+        """Writes all changed files, or none. Raises InputError where one cannot be written."""
+        write_all([(file.document, new.raw) for file, new in zip(self.plan.changed, self.results, strict=True)])
+
+
+def prepare(
+    documents: Sequence[Document],
+    target: Target,
+    reader: Reader,
+    moves: Callable[[Document], bool],
+    layers: Sequence[Sequence[str]] = (),
+) -> Move:
+    """Plans and proves the move over `documents`, and checks the settings that come of it.
+
+    Raises as `plan_move` and `prove` do.
+    """
+
+    def plan_over(each: Sequence[Document]) -> Plan:
+        return plan_move(each, target, reader, moves, layers)
+
+    plan = plan_over(documents)
+    if not plan.changed:
+        return Move(plan)
+    results, again = prove(plan, plan_over)
+    return Move(plan, results, _broken(plan, again))
+
+
+def _broken(plan: Plan, again: Plan) -> list[Finding]:
+    """The errors in the settings of changed files that were not there before."""
+    from helmmail.validation.settings import check_blocks
+
+    changed = {file.document.path for file in plan.changed}
+
+    def errors(of: Plan) -> list[Finding]:
+        blocks = [each.block for file in of.files if file.document.path in changed for each in file.blocks]
+        return [finding for finding in check_blocks(blocks) if finding.severity is Severity.ERROR]
+
+    found = errors(again)
+    before = {(each.message, each.place.path if each.place else "") for each in errors(plan)} if found else set()
+    return [each for each in found if (each.message, each.place.path if each.place else "") not in before]
