@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Severity(Enum):
@@ -25,8 +25,7 @@ class Security(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """Where something stands: 1-based line (split at LF only) and column (in code points)."""
 
     path: str
@@ -37,8 +36,7 @@ class Place:
         return f"{self.path}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something that a reader must know; `fix` says what to do, if anything can be done."""
 
     rule: str
@@ -48,8 +46,7 @@ class Finding:
     fix: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One setting that moves. `old` and `new` are safe to print: credentials are masked already.
 
     `old` is None for what is inserted, `new` is None for what is removed.
@@ -71,8 +68,7 @@ class Verdict(Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One question that was put to the files or to the cluster, and its evidence."""
 
     rung: str

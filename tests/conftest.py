@@ -79,7 +79,12 @@ def run(tmp_path: Path) -> Run:
     ) -> subprocess.CompletedProcess[bytes]:
         command = [sys.executable, "-m", "helmmail", *map(str, arguments)]
         return subprocess.run(
-            command, cwd=cwd or tmp_path, env={**os.environ, **(env or {})}, capture_output=True, timeout=120, check=False
+            command,
+            cwd=cwd or tmp_path,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            timeout=120,
+            check=False,
         )
 
     return call

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PAIR = re.compile(
-    r"^(?P<indent>[ ]*)(?P<dash>(?:- +)*)(?:export )?(?P<quote>[\"']?)(?P<key>[A-Za-z_][\w.\-]*)(?P=quote)\s*[:=]\s*(?P<value>.*?)\s*$"
+    r"^(?P<indent>[ ]*)(?P<dash>(?:- +)*)(?:export )?"
+    r"(?P<quote>[\"']?)(?P<key>[A-Za-z_][\w.\-]*)(?P=quote)\s*[:=]\s*(?P<value>.*?)\s*$"
 )
 _HOST = re.compile(
     r"^(?P<quote>[\"']?)(?:[a-z][a-z0-9+.-]*://(?:[^@/\s]*@)?)?"
@@ -21,7 +22,7 @@ _HOST = re.compile(
     r"(?::\d+)?(?:[/?][^\s\"']*)?(?P=quote)(?:\s+#.*)?$"
 )
 _MAIL = re.compile(r"smtp|mail|notifier", re.IGNORECASE)
-_SERVER = re.compile(r"(?:host|host_?name|server|address|smarthost|relay|url|uri|dsn)$", re.IGNORECASE)
+_SERVER = re.compile(r"(?:host|host_?name|server|address|smarthost|relay|url|uri|dsn|server_smtp)$", re.IGNORECASE)
 _NO_SERVER = re.compile(
     r"imap|pop3?|from|sender|helo|ehlo|local|domain_?name|reply|to_?address|web|logo|link|api|tls|image|base_?url|site|mailhog|ingress",
     re.IGNORECASE,
@@ -55,7 +56,7 @@ def hosts(text: str) -> Iterator[Found]:
         if match is None:
             continue
         indent = len(match["indent"]) + len(match["dash"])
-        while stack and stack[-1][0] >= indent and not (match["key"] == "value" and stack[-1] [0] == indent):
+        while stack and stack[-1][0] >= indent and not (match["key"] == "value" and stack[-1][0] == indent):
             stack.pop()
         if match["key"] == "name" and match["value"] and "=" not in line:
             stack.append((indent, match["value"].strip("\"'")))

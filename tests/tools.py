@@ -135,4 +135,6 @@ def _give_up(reason: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{tool('helm', HELM, 'helm.sh/helm/v3/cmd/helm')}\n{tool('yq', YQ, 'github.com/mikefarah/yq/v4')}\n")
+    sys.stdout.write(
+        f"{tool('helm', HELM, 'helm.sh/helm/v3/cmd/helm')}\n{tool('yq', YQ, 'github.com/mikefarah/yq/v4')}\n"
+    )

@@ -88,7 +88,7 @@ class Workspace:
                 "-f/--values and PATHS contradict each other: give the files of one environment with -f, "
                 "or files and folders as PATHS"
             )
-        config = load_config(config_path) or Config("")
+        config = load_config(config_path)
         providers = Providers.load(Provider.from_data(data) for data in config.providers)
         documents: dict[str, Document] = {}
 

@@ -8,7 +8,7 @@ import click
 
 from helmmail.cli.common import echo
 from helmmail.cli.providers import details
-from helmmail.environments.config import Config, load_config
+from helmmail.environments.config import load_config
 from helmmail.report.text import aligned
 from helmmail.settings.dialect import Dialect, Dialects
 
@@ -29,7 +29,7 @@ def command(name: str | None, config_path: str | None, output: str) -> None:
       helmmail dialects
       helmmail dialects django-lasuite
     """
-    config = load_config(config_path) or Config("")
+    config = load_config(config_path)
     dialects = Dialects.load(Dialect.from_data(data) for data in config.dialects)
     data = [each.data for each in sorted(dialects, key=lambda each: each.id)]
     if name is not None:

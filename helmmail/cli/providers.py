@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from helmmail.cli.common import echo
-from helmmail.environments.config import Config, load_config
+from helmmail.environments.config import load_config
 from helmmail.report.text import aligned
 from helmmail.settings.provider import Provider, Providers
 
@@ -29,7 +29,7 @@ def command(name: str | None, config_path: str | None, output: str) -> None:
       helmmail providers scaleway
       helmmail providers smtp-relay.brevo.com
     """
-    config = load_config(config_path) or Config("")
+    config = load_config(config_path)
     providers = Providers.load(Provider.from_data(data) for data in config.providers)
     if name is None:
         found = sorted(providers, key=lambda each: each.id)

@@ -6,7 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import click
 
@@ -81,8 +81,8 @@ def _lines(workspace: Workspace) -> Iterator[_Line]:
         rest = tuple(path for path in workspace.inventory.files if path not in claimed)
         environments.append(Environment("-", (), "", other=rest))
     for environment in environments:
-        relevant = replace(
-            environment, other=tuple(path for path in environment.other if _MAIL.search(workspace.read(path).text))
+        relevant = environment._replace(
+            other=tuple(path for path in environment.other if _MAIL.search(workspace.read(path).text))
         )
         for block in environment_blocks(relevant, workspace.read, reader):
             provider = workspace.providers.owner(block.host.value) if block.host is not None else None

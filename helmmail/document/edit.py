@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from helmmail.document.tree import reads_as_text, truth
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Splice:
+class Splice(NamedTuple):
     """Replace `[start, end)` by `text`; an insertion has `start == end`."""
 
     start: int

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from helmmail import schema
 from helmmail.document.source import Document
@@ -17,8 +17,7 @@ from helmmail.model import Place
 NAME = "helmmail.yaml"
 
 
-@dataclass(frozen=True)
-class ConfigEnvironment:
+class ConfigEnvironment(NamedTuple):
     """One entry of `environments`. Paths are as seen from the working folder; `places` says where each is written."""
 
     name: str
@@ -29,11 +28,10 @@ class ConfigEnvironment:
     context: str | None = None
     release: str | None = None
     secret: str | None = None
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, Place] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """A config as read. `source` and `target` are its `from` and `to`; profiles are as written."""
 
     path: str

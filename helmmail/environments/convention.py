@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from helmmail.environments import charts
 from helmmail.environments.environment import Candidates, Environment, Found, Release, unique
@@ -33,8 +34,7 @@ _SECRETS = re.compile(r"^(?P<name>.*?)[-._]?(?:secrets?|enc)$", re.IGNORECASE)
 _CHART_FOLDERS = frozenset({"charts", "chart", "helm", "deploy", "deployment"})
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """What a file's name says: its environment, the application ("" where it does not say), whether it holds values.
 
     The environment is "" for values that several environments have in common.
@@ -61,7 +61,7 @@ def find(candidates: Candidates) -> Found:
     }
     layout = _Layout(candidates, named)
     bare = {
-        path: replace(what, values=True)
+        path: what._replace(values=True)
         for path, what in named.items()
         if not what.values and is_known(_stem(path)) and layout.is_deployed(path) and not _is_manifest(path, candidates)
     }

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from helmmail.document.source import Document
 from helmmail.document.tree import Node
@@ -16,16 +17,14 @@ Read = Callable[[str], Document]
 """Reads a file; raises InputError where it cannot be read."""
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(NamedTuple):
     """One Helm release: its values files in Helm's order, the lowest (the chart's defaults) first."""
 
     name: str
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(NamedTuple):
     """One environment. `source` says what told of it: the path of a helmfile or manifest, `convention`, `-f`, ...
 
     `other` holds further files that belong to it: Secret templates, a helmfile's environment values, manifests.
@@ -47,8 +46,7 @@ class Environment:
         return tuple(dict.fromkeys([*(path for each in self.releases for path in each.files), *self.other]))
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What one finder has to say."""
 
     environments: tuple[Environment, ...] = ()

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from helmmail.document.tree import Kind
 from helmmail.environments import kustomize
 from helmmail.environments.environment import Candidates, Environment, Found, Release, join, unique
-from helmmail.environments.naming import BASES, word_in, word_of_folders
+from helmmail.environments.naming import BASES, is_kustomization, word_in, word_of_folders
 from helmmail.environments.nodes import View
 from helmmail.model import Finding
 from helmmail.settings.manifest import kind_of
@@ -49,7 +49,7 @@ def _overlays(candidates: Candidates) -> Iterator[str]:
     below = {
         path: list(kustomize.children(path, candidates))
         for path in candidates.files
-        if kustomize.is_kustomization(path) and any(True for _ in kustomize.views(path, candidates))
+        if is_kustomization(path) and any(True for _ in kustomize.views(path, candidates))
     }
     included = {child for found in below.values() for child in found}
     pending = [path for path in below if path not in included]

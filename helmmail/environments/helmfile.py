@@ -18,20 +18,13 @@ from helmmail.document.tree import Kind, Node
 from helmmail.environments import charts
 from helmmail.environments.environment import Candidates, Environment, Found, Release, join, unique
 from helmmail.environments.helmfile_text import Conditions, expression_truth, substitute
+from helmmail.environments.naming import is_helmfile
 from helmmail.environments.nodes import View, raw
 from helmmail.model import Finding, Severity
 
-_FILE = re.compile(r"helmfile[^/]*\.ya?ml(?:\.gotmpl)?")
 _ELSEWHERE = re.compile(r"^[a-z0-9+.:-]*(?:::|://)|^ref\+")
 _MAY_BE_MISSING = re.compile(r"secret|\.enc\.|\.dec\.|\.sops\.|encrypted", re.IGNORECASE)
 _MAX_FILES = 500
-
-
-def is_helmfile(path: str) -> bool:
-    """Whether a file's name is a helmfile's."""
-    folder, name = os.path.split(path)
-    in_d = os.path.basename(folder) == "helmfile.d" and name.endswith((".yaml", ".yml", ".gotmpl"))
-    return in_d or bool(_FILE.fullmatch(name))
 
 
 def find(candidates: Candidates) -> Found:

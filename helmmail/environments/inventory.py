@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from helmmail.document.source import Document
-from helmmail.environments import argocd, charts, convention, flux, helmfile, kustomize
+from helmmail.environments import charts, convention
 from helmmail.environments.config import NAME, Config, ConfigEnvironment
 from helmmail.environments.environment import Candidates, Environment, Found, Read, Release, absolute, join, unique
 from helmmail.environments.listing import Listing, ignore
+from helmmail.environments.naming import is_helmfile, is_kustomization
 from helmmail.errors import InputError, merge_errors
 from helmmail.model import Finding
 
 __all__ = ["CachedFiles", "Environment", "Inventory", "Read", "Release", "take_inventory"]
 
-_FINDERS: tuple[Callable[[Candidates], Found], ...] = (helmfile.find, argocd.find, flux.find, convention.find)
+
+def _finders(candidates: Candidates) -> Iterator[Callable[[Candidates], Found]]:
+    """The finders that may find something, in order of precedence; the others are not even imported."""
+    if any("helmfile" in path for path in candidates.files):
+        from helmmail.environments import helmfile
+
+        yield helmfile.find
+    if candidates.readable and any("argoproj.io" in candidates.text(path) for path in candidates.files):
+        from helmmail.environments import argocd
+
+        yield argocd.find
+    if any("kustomization" in path.lower() for path in candidates.files) or (
+        candidates.readable and any("fluxcd.io" in candidates.text(path) for path in candidates.files)
+    ):
+        from helmmail.environments import flux
+
+        yield flux.find
+    yield convention.find
 
 
 @dataclass(frozen=True)
@@ -111,11 +129,10 @@ def take_inventory(
         gathered.add(_configured(config, within), final=True)
     top = _top(walks[0] if walks else ".")
     candidates = _candidates(files, named, top, read)
-    for find in _FINDERS:
-        if candidates.readable or find is not argocd.find:
-            found = find(candidates)
-            gathered.add(found.environments)
-            gathered.warnings += found.warnings
+    for find in _finders(candidates):
+        found = find(candidates)
+        gathered.add(found.environments)
+        gathered.warnings += found.warnings
     gathered.add(_alone(named, candidates, gathered.claimed))
     environments = tuple(gathered.environments.values())
     every = {absolute(path, working): path for each in environments for path in each.files}
@@ -158,11 +175,11 @@ class _Gathered:
             # The layers below may be shared; what makes a release is its last file.
             if not release.files or release.files[-1] not in claimed:
                 kept = tuple(path for path in release.files if not self._ignored(path))
-                releases.append(replace(release, files=kept))
+                releases.append(release._replace(files=kept))
         other = tuple(path for path in environment.other if path not in claimed and not self._ignored(path))
         if not releases and not other and (environment.files or environment.name in self.environments):
             return None
-        return replace(environment, releases=tuple(releases), other=other)
+        return environment._replace(releases=tuple(releases), other=other)
 
 
 def _joined(one: Environment, two: Environment) -> Environment:
@@ -173,8 +190,7 @@ def _joined(one: Environment, two: Environment) -> Environment:
     def either(first: str | None, second: str | None) -> str | None:
         return first or second if first == second or not (first and second) else None
 
-    return replace(
-        one,
+    return one._replace(
         releases=releases,
         other=unique((*one.other, *two.other)),
         context=either(one.context, two.context),
@@ -238,7 +254,7 @@ def _alone(named: Sequence[str], candidates: Candidates, claimed: set[str]) -> l
     """An environment for each file that the user named and that belongs to nothing, unless it is no environment's."""
     found = []
     for path in unique(named):
-        if path in claimed or helmfile.is_helmfile(path) or kustomize.is_kustomization(path):
+        if path in claimed or is_helmfile(path) or is_kustomization(path):
             continue
         if charts.in_templates(path, candidates.charts) or os.path.dirname(path) in candidates.charts:
             continue

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from helmmail import rules
 from helmmail.document.tree import Kind, Node
 from helmmail.environments.environment import Candidates, join
+from helmmail.environments.naming import KUSTOMIZATIONS, is_kustomization
 from helmmail.environments.nodes import View, raw
 from helmmail.model import Finding, Severity
 
-FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _REMOTE = re.compile(r"://|^git@|^(?:github|gitlab|bitbucket)\.\w+/|\?(?:ref|timeout)=")
 _API = "kustomize.config.k8s.io/"
 _MAX_FILES = 1000
@@ -30,11 +30,6 @@ class Kustomized:
     charts: list[tuple[str, list[str]]] = field(default_factory=list)
     """Name and values files of each chart that kustomize itself inflates."""
     warnings: list[Finding] = field(default_factory=list)
-
-
-def is_kustomization(path: str) -> bool:
-    """Whether a file's name is a kustomization's."""
-    return os.path.basename(path) in FILES
 
 
 def views(path: str, candidates: Candidates) -> Iterator[View]:
@@ -131,7 +126,7 @@ def _target(folder: str, text: str, candidates: Candidates) -> str | None:
     path = join(folder, text)
     if candidates.exists(path):
         return path
-    return next((file for name in FILES if candidates.exists(file := os.path.join(path, name))), None)
+    return next((file for name in KUSTOMIZATIONS if candidates.exists(file := os.path.join(path, name))), None)
 
 
 def _missing(text: str, node: Node, view: View, folder: str, result: Kustomized) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 _WORDS = (
@@ -19,6 +20,23 @@ CONTAINERS = frozenset({"env.d", "env", "envs", "environments", "overlays"})
 
 BASES = frozenset({"base", "bases", "common", "default", "defaults", "shared", "all", "global", "globals"})
 """Names beside environments' that mean what all of them have in common."""
+
+
+_HELMFILE = re.compile(r"helmfile[^/]*\.ya?ml(?:\.gotmpl)?")
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""What Kustomize calls its file."""
+
+
+def is_helmfile(path: str) -> bool:
+    """Whether a file's name is a helmfile's."""
+    folder, name = os.path.split(path)
+    in_d = os.path.basename(folder) == "helmfile.d" and name.endswith((".yaml", ".yml", ".gotmpl"))
+    return in_d or bool(_HELMFILE.fullmatch(name))
+
+
+def is_kustomization(path: str) -> bool:
+    """Whether a file's name is a kustomization's."""
+    return os.path.basename(path) in KUSTOMIZATIONS
 
 
 def is_known(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from helmmail.document.source import Document
@@ -27,8 +27,7 @@ _DEFAULT = re.compile(r"(\$\{[^{}:=?+-]*:?[-=?+])[^{}]*\}")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\$\{[^{}]*\}", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting, safe to print: credentials are masked, a reference reads `Secret name/key`.
 
     `form` is `literal`, `reference`, `expression`, `empty` or DERIVED.
@@ -39,8 +38,7 @@ class Setting:
     form: str
 
 
-@dataclass(frozen=True)
-class EffectiveBlock:
+class EffectiveBlock(NamedTuple):
     """A settings block as the merge leaves it. `path` is where it is in the values; None is a missing setting."""
 
     path: str

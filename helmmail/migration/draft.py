@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from helmmail import rules
 from helmmail.document.edit import Splice, spell, spell_truth
@@ -26,8 +27,7 @@ class State(Enum):
     STAYS = "stays"
 
 
-@dataclass(frozen=True, slots=True)
-class SecretNeed:
+class SecretNeed(NamedTuple):
     """Keys that a Secret must hold for a block; `prefix` is the dialect's."""
 
     secret: str
@@ -36,7 +36,7 @@ class SecretNeed:
     place: Place
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class BlockPlan:
     """What moving one block takes."""
 

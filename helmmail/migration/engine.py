@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from helmmail.document.source import Document
 from helmmail.migration.plan import Plan, plan_move
@@ -14,13 +14,12 @@ from helmmail.model import Finding, Severity
 from helmmail.settings.reader import Reader
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """A proved plan. `results` are the changed documents as they shall be; `broken` is what forbids to write them."""
 
     plan: Plan
     results: Sequence[Document] = ()
-    broken: Sequence[Finding] = field(default=())
+    broken: Sequence[Finding] = ()
 
     def write(self) -> None:
         """Writes all changed files, or none. Raises InputError where one cannot be written."""

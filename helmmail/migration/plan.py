@@ -19,7 +19,7 @@ from helmmail.settings.manifest import is_encrypted, is_encrypted_text, may_make
 from helmmail.settings.reader import Reader
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class FilePlan:
     """What changes in one file."""
 
@@ -46,7 +46,7 @@ class FilePlan:
             raise ProofError(f"{self.document.path}: {error}") from None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Plan:
     """The plan of a run: the files that were looked at, those that change, and what is left to do."""
 

@@ -17,7 +17,7 @@ from helmmail.settings.manifest import is_encrypted, kind_of
 _VALUE_PATH = re.compile(r"(?P<root>\$?\.Values\.)(?P<path>[A-Za-z_][\w.]*)")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class SecretPlan:
     """What the Secrets in one document need."""
 

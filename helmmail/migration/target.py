@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from helmmail.errors import InputError
 from helmmail.model import Security
@@ -13,8 +14,10 @@ from helmmail.settings.provider import Provider
 _ADDRESS = re.compile(r"[^\s@<>\"',;:]+@[^\s@<>\"',;:]+\.[^\s@<>\"',;:.]+")
 
 
-@dataclass(frozen=True)
-class Target:
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Target(NamedTuple):
     """The old provider, the new one, and what to write of it.
 
     `senders` and `secrets` give those of single files by their path; `sender` and `secret` are for all others.
@@ -26,10 +29,10 @@ class Target:
     port: int
     security: Security
     sender: str | None = None
-    senders: Mapping[str, str] = field(default_factory=dict)
+    senders: Mapping[str, str] = _NOTHING
     user: str | None = None
     secret: str | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = _NOTHING
     remove_credentials: bool = False
     verified_domains: frozenset[str] = frozenset()
 

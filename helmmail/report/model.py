@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from helmmail.model import Change, Check, Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A line of the summary: what happened to one block of an environment."""
 
     environment: str
@@ -18,8 +18,7 @@ class Row:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentInfo:
+class EnvironmentInfo(NamedTuple):
     """An environment as a report names it."""
 
     name: str
@@ -27,8 +26,7 @@ class EnvironmentInfo:
     source: str
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What a command has to say. `todo` holds what is left to do, as text and commands to paste."""
 
     command: str
@@ -38,4 +36,4 @@ class Result:
     checks: Sequence[Check] = ()
     findings: Sequence[Finding] = ()
     todo: Sequence[tuple[str, Sequence[str]]] = ()
-    summary: dict[str, object] = field(default_factory=dict)
+    summary: Mapping[str, object] = MappingProxyType({})

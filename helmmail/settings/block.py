@@ -24,7 +24,7 @@ _URL = re.compile(
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Block:
     """Mail settings that belong together.
 

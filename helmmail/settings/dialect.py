@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from helmmail.document.edit import is_true
 from helmmail.errors import InputError
@@ -21,8 +21,7 @@ HOST_ROLES = ("host", "hostport", "url")
 """The roles that hold the server's name; a block has one of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """One TLS setting: the words that it may have in each mode, the first being the one to write.
 
     `default` is the word that unset stands for; None where unset leaves the choice to the port.
@@ -57,8 +56,7 @@ class Flag:
         return any(truth is word if isinstance(word, bool) else text.lower() == word.lower() for word in words)
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(NamedTuple):
     """A setting without which the application does not log in, whatever the credentials.
 
     `on` are the words that let it, the first being the one to write; `default` says what unset means.
@@ -81,8 +79,7 @@ class Switch:
         return any(truth is word if isinstance(word, bool) else text.lower() == word.lower() for word in self.on)
 
 
-@dataclass(frozen=True)
-class UrlScheme:
+class UrlScheme(NamedTuple):
     """What a URL's scheme, with a query key or without, says about TLS."""
 
     scheme: str

@@ -118,24 +118,24 @@ def test_start_up_imports_nothing_slow(arguments: tuple[str, ...], tmp_path: Pat
 
 
 def test_an_interrupt_is_130(quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
-    from helmmail.cli import scan
+    from helmmail.cli.common import Workspace
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scan.Workspace, "open", interrupted)
+    monkeypatch.setattr(Workspace, "open", interrupted)
     done = quick("scan")
     assert done.code == 130
     assert done.err.strip() == "helmmail: interrupted; nothing is half-written"
 
 
 def test_a_bug_is_70_and_quotes_nothing(quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
-    from helmmail.cli import scan
+    from helmmail.cli.common import Workspace
 
     def broken(*_: object) -> None:
         raise ValueError("hunter2")
 
-    monkeypatch.setattr(scan.Workspace, "open", broken)
+    monkeypatch.setattr(Workspace, "open", broken)
     done = quick("scan")
     assert done.code == 70
     assert "hunter2" not in done.err

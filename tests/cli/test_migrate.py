@@ -116,7 +116,10 @@ def test_env_can_be_given_twice(tree: Path, quick: Quick) -> None:
         (("--port", "2465"), ("smtp.tem.scaleway.com", "2465", "true")),
         (("--host", "smtp.tem.scw.cloud", "--port", "2587"), ("smtp.tem.scw.cloud", "2587", "false")),
         (("--to", "brevo"), ("smtp-relay.brevo.com", "587", "false")),
-        (("--to", "ses", "--host", "email-smtp.eu-west-3.amazonaws.com"), ("email-smtp.eu-west-3.amazonaws.com", "587", "false")),
+        (
+            ("--to", "ses", "--host", "email-smtp.eu-west-3.amazonaws.com"),
+            ("email-smtp.eu-west-3.amazonaws.com", "587", "false"),
+        ),
     ],
 )
 def test_host_port_and_tls_go_together(
@@ -143,7 +146,11 @@ def test_user_is_written_plainly(tmp_path: Path, quick: Quick) -> None:
 
 def test_remove_credentials_takes_them_out_only_where_they_are_not_used(tmp_path: Path, quick: Quick) -> None:
     path = tmp_path / "values.yaml"
-    text = VALUES.replace("snap-mail.numerique.gouv.fr", "smtp.tem.scaleway.com").replace("465", "587").replace("true", "false")
+    text = (
+        VALUES.replace("snap-mail.numerique.gouv.fr", "smtp.tem.scaleway.com")
+        .replace("465", "587")
+        .replace("true", "false")
+    )
     path.write_text(text)
     arguments = ("migrate", "--from", "scaleway", "--to", "snap-mail", "values.yaml")
     assert quick(*arguments, cwd=tmp_path).code == 0
@@ -186,7 +193,9 @@ def test_an_option_wins_over_the_config(tree: Path, quick: Quick) -> None:
         ("providers:\n- {id: x}\n", "helmmail.yaml:2:3", "'hosts' is missing"),
     ],
 )
-def test_a_bad_config_is_told_with_line_and_column(config: str, place: str, says: str, tree: Path, quick: Quick) -> None:
+def test_a_bad_config_is_told_with_line_and_column(
+    config: str, place: str, says: str, tree: Path, quick: Quick
+) -> None:
     (tree / "helmmail.yaml").write_text(config)
     before = read_tree(tree)
     done = quick("migrate", cwd=tree)
@@ -211,7 +220,11 @@ def test_colour_only_when_asked_for(when: str, tree: Path, quick: Quick) -> None
 
 
 def test_paths_may_be_files_folders_and_absolute(tree: Path, quick: Quick) -> None:
-    for path in ("environments/staging", str(tree / "environments" / "staging" / "values.yaml"), "./environments/staging/"):
+    for path in (
+        "environments/staging",
+        str(tree / "environments" / "staging" / "values.yaml"),
+        "./environments/staging/",
+    ):
         done = quick("migrate", "--check", "-o", "json", path, cwd=tree)
         assert done.code == 1, done.err
         (changed,) = json.loads(done.out)["summary"]["changed_files"]

@@ -102,7 +102,8 @@ def test_a_dialects_alias_goes_too(quick: Quick) -> None:
 
 def test_the_configs_own_profiles_are_listed(tmp_path: Path, quick: Quick) -> None:
     (tmp_path / "helmmail.yaml").write_text(
-        "providers:\n- {id: relay, title: Ours, hosts: [relay.example.org], ports: {587: starttls}, default_port: 587, auth: none, confidence: high}\n"
+        "providers:\n- {id: relay, title: Ours, hosts: [relay.example.org], ports: {587: starttls},\n"
+        "  default_port: 587, auth: none, confidence: high}\n"
         "dialects:\n- {id: ours, title: Our application, seen: [source], env: {keys: {host: OUR_RELAY}}}\n"
     )
     assert "relay.example.org" in quick("providers", "relay", cwd=tmp_path).out

@@ -51,7 +51,9 @@ def test_the_move_gives_the_expected_bytes(case: Case, tmp_path: Path, run: Run)
     assert read_tree(tree) == read_tree(case.after)
     for finding in case.findings:
         assert finding in stderr
-    touched = {str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file() and path.stat().st_mtime > A_WHILE_AGO}
+    touched = {
+        str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file() and path.stat().st_mtime > A_WHILE_AGO
+    }
     assert touched == case.changed
 
 
@@ -117,14 +119,16 @@ SHAPES = {
     "mixed line ends": ENV.replace(b"465\n", b"465\r\n").replace(b"true\n", b"true\r\n"),
     "byte order mark": b"\xef\xbb\xbf" + ENV,
     "byte order mark and an edit on line 1": b"\xef\xbb\xbf" + ENV.replace(b"env:\n  ", b"env: {X: y}\nenv:\n  ", 1),
-    "flow on line 1 behind a byte order mark": b"\xef\xbb\xbfsmtp: {host: snap-mail.numerique.gouv.fr, port: 465, ssl: true}\n",
+    "flow on line 1": b"\xef\xbb\xbfsmtp: {host: snap-mail.numerique.gouv.fr, port: 465, ssl: true}\n",
     "no final newline": ENV.rstrip(b"\n"),
     "edit on a last line without newline": b"env:\n  SMTP_PORT: 465\n  SMTP_HOST: snap-mail.numerique.gouv.fr",
     "next line and line separator in a comment": b"# a \xc2\x85# b \xe2\x80\xa8# c\n" + ENV,
 }
 
 
-@pytest.mark.parametrize("name", ["values.yaml", "my values.yaml", 'qu"ote.yaml', "é-accent.yaml", "tab\there.yaml", "-dash.yaml"])
+@pytest.mark.parametrize(
+    "name", ["values.yaml", "my values.yaml", 'qu"ote.yaml', "é-accent.yaml", "tab\there.yaml", "-dash.yaml"]
+)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_diff_of_an_odd_file_applies_with_git(shape: str, name: str, tmp_path: Path, quick: Quick) -> None:
     args = ("migrate", "--sender", "b@example.fr", "--secret", "app", "-f", name)

@@ -20,7 +20,7 @@ SECRETS = {
     "djangoSecretKey": "s3cret",
     "djangoSuperUserEmail": "admin@example.fr",
     "djangoSuperUserPass": "pass: #1",
-    "oidc": {"clientId": "id", "clientSecret": "it's \"quoted\""},
+    "oidc": {"clientId": "id", "clientSecret": 'it\'s "quoted"'},
 }
 NEW = {"djangoEmailHostUser": "11111111-2222-3333-4444-555555555555", "djangoEmailHostPassword": "a: 'b' #c"}
 
@@ -106,7 +106,9 @@ def test_lasuites_pods_get_the_new_server_and_nothing_else(environment: str, tmp
         for name in ("DJANGO_EMAIL_HOST_USER", "DJANGO_EMAIL_HOST_PASSWORD"):
             assert new[name] == {"secretKeyRef": {"name": "courrier-backend", "key": name}}
         mail = {name for name in {*old, *new} if name.startswith("DJANGO_EMAIL_")}
-        assert {name: old[name] for name in old if name not in mail} == {name: new[name] for name in new if name not in mail}
+        assert {name: old[name] for name in old if name not in mail} == {
+            name: new[name] for name in new if name not in mail
+        }
 
 
 @pytest.mark.parametrize("environment", ["staging", "preprod", "production"])

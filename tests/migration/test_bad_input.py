@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from helmmail.migration import write as write_module
 from tests.conftest import read_tree, run_quickly
 
 GOOD = b"""env:
@@ -83,16 +85,26 @@ def _empty_folder(tree: Path) -> None:
 
 
 OLD = "  host: snap-mail.numerique.gouv.fr\n"
-NESTED_BLOCK = "".join("  " * level + f"k{level}:\n" for level in range(3000)) + "  " * 3000 + "smtp: snap-mail.numerique.gouv.fr\n"
+NESTED_BLOCK = (
+    "".join("  " * level + f"k{level}:\n" for level in range(3000))
+    + "  " * 3000
+    + "smtp: snap-mail.numerique.gouv.fr\n"
+)
 NO_SECRET = "env:\n  EMAIL_HOST: snap-mail.numerique.gouv.fr\n  EMAIL_PORT: 465\n  EMAIL_USE_SSL: true\n"
 TWO_SECRETS = NO_SECRET + "  A: {secretKeyRef: {name: one, key: A}}\n  B: {secretKeyRef: {name: two, key: B}}\n"
 
 CASES = {
-    "not UTF-8": Bad(write("values-x.yaml", b"a: 1\nb: \xe9t\xe9\nsmtp:\n" + OLD.encode()), ("values-x.yaml:2", "0xe9", "not UTF-8")),
+    "not UTF-8": Bad(
+        write("values-x.yaml", b"a: 1\nb: \xe9t\xe9\nsmtp:\n" + OLD.encode()), ("values-x.yaml:2", "0xe9", "not UTF-8")
+    ),
     "UTF-16": Bad(write("values-x.yaml", ("smtp:\n" + OLD).encode("utf-16")), ("values-x.yaml", "UTF-16")),
     "a NUL byte": Bad(write("values-x.yaml", b"smtp:\n" + OLD.encode() + b"\0\1\2"), ("values-x.yaml", "NUL")),
-    "broken YAML": Bad(write("values-x.yaml", "smtp:\n" + OLD + "  port: [465\nb: 1\n"), ("values-x.yaml:", "not valid YAML")),
-    "a tab for indent": Bad(write("values-x.yaml", "smtp:\n" + OLD + "\tport: 465\n"), ("values-x.yaml:3:", "not valid YAML")),
+    "broken YAML": Bad(
+        write("values-x.yaml", "smtp:\n" + OLD + "  port: [465\nb: 1\n"), ("values-x.yaml:", "not valid YAML")
+    ),
+    "a tab for indent": Bad(
+        write("values-x.yaml", "smtp:\n" + OLD + "\tport: 465\n"), ("values-x.yaml:3:", "not valid YAML")
+    ),
     "a template that cannot be read": Bad(
         write("values-x.yaml.gotmpl", "smtp:\n" + OLD + "  port: {{ .x }}\n {{ .y }}: }\n  - {\n"),
         ("values-x.yaml.gotmpl:", "template cannot be read"),
@@ -111,13 +123,17 @@ CASES = {
     "thousands of levels of block": Bad(write("values-x.yaml", NESTED_BLOCK), ("values-x.yaml:", "levels of nesting")),
     "a hundred megabytes": Bad(_large, ("values-large.yaml", "100 MiB"), ("values-staging.yaml", "values-large.yaml")),
     "no Secret to infer": Bad(write("values-x.yaml", NO_SECRET), ("values-x.yaml:2:3", "EMAIL_HOST_USER", "--secret")),
-    "two Secrets to choose from": Bad(write("values-x.yaml", TWO_SECRETS), ("values-x.yaml:2:3", "one", "two", "--secret")),
+    "two Secrets to choose from": Bad(
+        write("values-x.yaml", TWO_SECRETS), ("values-x.yaml:2:3", "one", "two", "--secret")
+    ),
     "an unknown provider": Bad(nothing, ("unknown provider 'postfix'",), ("--to", "postfix", ".")),
     "a host that the provider has not": Bad(nothing, ("--host smtp.example.org",), ("--host", "smtp.example.org", ".")),
     "a port that the provider has not": Bad(nothing, ("--port 2525",), ("--port", "2525", ".")),
     "the same provider twice": Bad(nothing, ("same provider",), ("--from", "scaleway", ".")),
     "options that contradict each other": Bad(nothing, ("-f", "PATHS"), ("-f", "values-staging.yaml", ".")),
-    "an unknown key in helmmail.yaml": Bad(write("helmmail.yaml", "to: scaleway\nhosts: x\n"), ("helmmail.yaml:2:1", "hosts")),
+    "an unknown key in helmmail.yaml": Bad(
+        write("helmmail.yaml", "to: scaleway\nhosts: x\n"), ("helmmail.yaml:2:1", "hosts")
+    ),
     "helmmail.yaml that is not YAML": Bad(write("helmmail.yaml", "to: [\n"), ("helmmail.yaml:", "not valid YAML")),
     "helmmail.yaml that is not UTF-8": Bad(write("helmmail.yaml", b"to: \xff\n"), ("helmmail.yaml:1", "not UTF-8")),
 }
@@ -133,7 +149,9 @@ def tree(tmp_path: Path) -> Path:
 
 
 def read_good(tree: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in tree.iterdir() if path.is_file() and path.stat().st_size < 10_000_000}
+    return {
+        path.name: path.read_bytes() for path in tree.iterdir() if path.is_file() and path.stat().st_size < 10_000_000
+    }
 
 
 def measured(tree: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[bytes], float, float]:
@@ -204,7 +222,9 @@ def test_an_alias_bomb_costs_nothing(tree: Path) -> None:
 
 
 def test_a_merge_key_that_brings_itself_ends(tree: Path) -> None:
-    (tree / "values-x.yaml").write_bytes(b"a: &a\n  <<: *a\n  SMTP_HOST: snap-mail.numerique.gouv.fr\n  SMTP_PORT: 465\n")
+    (tree / "values-x.yaml").write_bytes(
+        b"a: &a\n  <<: *a\n  SMTP_HOST: snap-mail.numerique.gouv.fr\n  SMTP_PORT: 465\n"
+    )
     done, seconds, _ = measured(tree, "--secret", "app", ".")
     assert done.returncode in (0, 2), done.stderr
     assert seconds < SECONDS
@@ -222,18 +242,21 @@ def test_an_unreadable_file_is_named(tree: Path) -> None:
     assert {name: data for name, data in read_good(tree).items() if name != "values-x.yaml"} == before
 
 
+def before_writing(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Does something once all files are read and proven, just before the first is written."""
+    locked = write_module.locked
+
+    def hooked(folders: set[Path]) -> AbstractContextManager[None]:
+        do()
+        return locked(folders)
+
+    monkeypatch.setattr(write_module, "locked", hooked)
+
+
 @pytest.mark.parametrize("name", ["values-preprod.yaml", "values-production.yaml", "values-staging.yaml"])
 def test_a_file_that_changes_during_the_run_stops_it(name: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from helmmail.cli import migrate
-
-    write_all = migrate.write_all
     edited = GOOD + b"# edited meanwhile\n"
-
-    def edit_first(changes: object) -> None:
-        (tree / name).write_bytes(edited)
-        write_all(changes)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(migrate, "write_all", edit_first)
+    before_writing(monkeypatch, lambda: (tree / name).write_bytes(edited))
     before = read_tree(tree)
     done = run_quickly("migrate", ".", cwd=tree)
     assert done.code == 2
@@ -242,15 +265,7 @@ def test_a_file_that_changes_during_the_run_stops_it(name: str, tree: Path, monk
 
 
 def test_a_file_that_vanishes_during_the_run_stops_it(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from helmmail.cli import migrate
-
-    write_all = migrate.write_all
-
-    def remove_first(changes: object) -> None:
-        (tree / "values-staging.yaml").unlink()
-        write_all(changes)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(migrate, "write_all", remove_first)
+    before_writing(monkeypatch, (tree / "values-staging.yaml").unlink)
     before = read_tree(tree)
     done = run_quickly("migrate", ".", cwd=tree)
     assert done.code == 2

@@ -13,7 +13,9 @@ from helmmail.document.source import Document
 from helmmail.report.diff import unified
 
 WORDS = st.sampled_from(["a", "b: 1", "", "é", "x\r", "- y", "\u2028", "\x85", "# c"])
-TEXTS = st.builds(lambda lines, end: "\n".join(lines) + end, st.lists(WORDS, min_size=1, max_size=40), st.sampled_from(["", "\n"]))
+TEXTS = st.builds(
+    lambda lines, end: "\n".join(lines) + end, st.lists(WORDS, min_size=1, max_size=40), st.sampled_from(["", "\n"])
+)
 
 
 @st.composite
@@ -74,7 +76,10 @@ def test_a_diff_gives_the_new_text_and_is_no_larger_than_its_edits(edit: tuple[s
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(WORDS.filter(lambda word: word not in ("", "a")), min_size=1, max_size=60, unique_by=lambda _: object()), st.data())
+@given(
+    st.lists(WORDS.filter(lambda word: word not in ("", "a")), min_size=1, max_size=60, unique_by=lambda _: object()),
+    st.data(),
+)
 def test_hunks_of_whole_line_edits_are_those_of_difflib(lines: list[str], data: st.DataObject) -> None:
     """Lines are numbered, so that there is one shortest diff."""
     old = [f"{number} {line}\n" for number, line in enumerate(lines)]

@@ -23,20 +23,32 @@ FILES = {
     "env map": ("values.yaml", f"env:\n{HELD}  DJANGO_EMAIL_HOST_PASSWORD: {CANARY}\n{SECRET}"),
     "env map, quoted": ("values.yaml", f"env:\n{HELD}  DJANGO_EMAIL_HOST_PASSWORD: '{CANARY}'\n{SECRET}"),
     "env map, block scalar": ("values.yaml", f"env:\n{HELD}  DJANGO_EMAIL_HOST_PASSWORD: |-\n    {CANARY}\n{SECRET}"),
-    "env map, folded over lines": ("values.yaml", f'env:\n{HELD}  DJANGO_EMAIL_HOST_PASSWORD: "{CANARY}\n    {CANARY}"\n{SECRET}'),
-    "env map, no Secret known": ("values.yaml", f"env:\n{HELD}  DJANGO_EMAIL_HOST_USER: u\n  DJANGO_EMAIL_HOST_PASSWORD: {CANARY}\n"),
+    "env map, folded over lines": (
+        "values.yaml",
+        f'env:\n{HELD}  DJANGO_EMAIL_HOST_PASSWORD: "{CANARY}\n    {CANARY}"\n{SECRET}',
+    ),
+    "env map, no Secret known": (
+        "values.yaml",
+        f"env:\n{HELD}  DJANGO_EMAIL_HOST_USER: u\n  DJANGO_EMAIL_HOST_PASSWORD: {CANARY}\n",
+    ),
     "env map, another password in context": ("values.yaml", f"env:\n  DB_PASSWORD: {CANARY}\n{HELD}{SECRET}"),
     "env map, api key in context": ("values.yaml", f"env:\n  apiKey: {CANARY}\n{HELD}{SECRET}"),
     "env map, in a comment": ("values.yaml", f"env:\n{HELD}  # DJANGO_EMAIL_HOST_PASSWORD: {CANARY}\n{SECRET}"),
-    "env map, anchored": ("values.yaml", f"env:\n{HELD}  DJANGO_EMAIL_HOST_PASSWORD: &p {CANARY}\n  OTHER: *p\n{SECRET}"),
+    "env map, anchored": (
+        "values.yaml",
+        f"env:\n{HELD}  DJANGO_EMAIL_HOST_PASSWORD: &p {CANARY}\n  OTHER: *p\n{SECRET}",
+    ),
     "env map, flow": (
         "values.yaml",
         f"env: {{EMAIL_HOST: {HOST}, EMAIL_PORT: 465, EMAIL_USE_SSL: true, EMAIL_HOST_PASSWORD: {CANARY}}}\n",
     ),
     "env list": (
         "values.yaml",
-        f"env:\n- name: SMTP_HOST\n  value: {HOST}\n- name: SMTP_PORT\n  value: '465'\n- name: SMTP_USER\n  value: u\n"
-        f"- name: SMTP_PASSWORD\n  value: {CANARY}\n",
+        (
+            f"env:\n- name: SMTP_HOST\n  value: {HOST}\n"
+            f"- name: SMTP_PORT\n  value: '465'\n- name: SMTP_USER\n  value: u\n"
+            f"- name: SMTP_PASSWORD\n  value: {CANARY}\n"
+        ),
     ),
     "env list, value before name": (
         "values.yaml",
@@ -54,22 +66,33 @@ FILES = {
     "url, quoted": ("values.yaml", f'env:\n  MAILER_DSN: "smtps://user:{CANARY}@{HOST}:465"\n  X: 1\n'),
     "url, in a comment": ("values.yaml", f"env:\n{HELD}  # MAILER_DSN: smtps://user:{CANARY}@{HOST}:465\n{SECRET}"),
     "url, user alone": ("values.yaml", f"env:\n  EMAIL_URL: smtp://{CANARY}@{HOST}:465/?ssl=True\n"),
-    "dotenv": (".env", f"MAIL_HOST={HOST}\nMAIL_PORT=465\nMAIL_ENCRYPTION=ssl\nMAIL_USERNAME=u\nMAIL_PASSWORD={CANARY}\n"),
+    "dotenv": (
+        ".env",
+        f"MAIL_HOST={HOST}\nMAIL_PORT=465\nMAIL_ENCRYPTION=ssl\nMAIL_USERNAME=u\nMAIL_PASSWORD={CANARY}\n",
+    ),
     "dotenv, quoted with spaces": (".env", f'MAIL_HOST={HOST}\nMAIL_PORT=465\nexport MAIL_PASSWORD="x {CANARY} y"\n'),
     "dotenv in a ConfigMap": (
         "configmap.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\ndata:\n  app.env: |\n"
-        f"    SMTP_HOST={HOST}\n    SMTP_PORT=465\n    SMTP_SECURE=true\n    SMTP_PASSWORD={CANARY}\n",
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\ndata:\n  app.env: |\n"
+            f"    SMTP_HOST={HOST}\n    SMTP_PORT=465\n    SMTP_SECURE=true\n    SMTP_PASSWORD={CANARY}\n"
+        ),
     ),
     "Secret, stringData": (
         "secret.yaml",
-        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\nstringData:\n"
-        f"  SMTP_HOST: {HOST}\n  SMTP_PORT: '465'\n  SMTP_SECURE: 'true'\n  other: {CANARY}\n  SMTP_PASSWORD: {CANARY}\n",
+        (
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\nstringData:\n"
+            f"  SMTP_HOST: {HOST}\n  SMTP_PORT: '465'\n"
+            f"  SMTP_SECURE: 'true'\n  other: {CANARY}\n  SMTP_PASSWORD: {CANARY}\n"
+        ),
     ),
     "Secret, data": (
         "secret.yaml",
-        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n"
-        f"  SMTP_HOST: {base64.b64encode(HOST.encode()).decode()}\n  SMTP_PORT: NDY1\n  SMTP_PASSWORD: {ENCODED}\n",
+        (
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n"
+            f"  SMTP_HOST: {base64.b64encode(HOST.encode()).decode()}\n"
+            f"  SMTP_PORT: NDY1\n  SMTP_PASSWORD: {ENCODED}\n"
+        ),
     ),
     "ini in a block scalar": (
         "values.yaml",
@@ -77,11 +100,17 @@ FILES = {
     ),
     "yaml in a block scalar": (
         "values.yaml",
-        f"config: |\n  smtp:\n    host: {HOST}\n    port: 465\n    ssl: true\n    username: u\n    password: {CANARY}\n",
+        (
+            f"config: |\n  smtp:\n    host: {HOST}\n    port: 465\n"
+            f"    ssl: true\n    username: u\n    password: {CANARY}\n"
+        ),
     ),
     "compose list": (
         "values.yaml",
-        f"environment:\n- SMTP_HOST={HOST}\n- SMTP_PORT=465\n- SMTP_SECURE=true\n- SMTP_USER=u\n- SMTP_PASSWORD={CANARY}\n",
+        (
+            f"environment:\n- SMTP_HOST={HOST}\n- SMTP_PORT=465\n"
+            f"- SMTP_SECURE=true\n- SMTP_USER=u\n- SMTP_PASSWORD={CANARY}\n"
+        ),
     ),
     "template expression with a default": (
         "values.yaml.gotmpl",
@@ -89,9 +118,12 @@ FILES = {
     ),
     "Helm parameters": (
         "application.yaml",
-        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: x}\nspec:\n  source:\n    helm:\n      parameters:\n"
-        f"      - name: smtp.host\n        value: {HOST}\n      - name: smtp.port\n        value: '465'\n"
-        f"      - name: smtp.password\n        value: {CANARY}\n",
+        (
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+            "metadata: {name: x}\nspec:\n  source:\n    helm:\n      parameters:\n"
+            f"      - name: smtp.host\n        value: {HOST}\n      - name: smtp.port\n        value: '465'\n"
+            f"      - name: smtp.password\n        value: {CANARY}\n"
+        ),
     ),
 }
 BROKEN = {

@@ -16,7 +16,9 @@ FINDINGS = [
     Finding("HM102", Severity.WARNING, "the old host stands here", Place("values.yaml", 3, 5), "change it"),
     Finding("HM207", Severity.ERROR, "no place"),
 ]
-RESULT = Result("migrate", rows=ROWS, findings=FINDINGS, todo=[("do", ["one", "two\nthree"])], summary={"headline": "done"})
+RESULT = Result(
+    "migrate", rows=ROWS, findings=FINDINGS, todo=[("do", ["one", "two\nthree"])], summary={"headline": "done"}
+)
 
 
 def test_the_summary_is_aligned_and_in_order() -> None:
@@ -54,6 +56,13 @@ def test_a_painted_diff_is_the_diff() -> None:
     diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\r\n+b\x85\n\\ No newline at end of file\n"
     assert paint_diff(diff, Style()) == diff
     assert re.sub(r"\x1b\[[0-9;]*m", "", paint_diff(diff, Style(colour=True))) == diff
+
+
+def test_colour_in_a_diff_survives_odd_line_separators(tmp_path: Path, quick: Quick) -> None:
+    text = "# a \x85# b\nenv:\n  SMTP_HOST: snap-mail.numerique.gouv.fr\n  SMTP_PORT: 465\n  SMTP_SECURE: true\n"
+    (tmp_path / "values.yaml").write_text(text, encoding="utf-8", newline="")
+    done = quick("migrate", "--secret", "s", "--dry-run", "--color", "always", "values.yaml")
+    assert done.code == 0, done.err
 
 
 def test_the_columns_of_a_real_move_stand_below_one_another(tmp_path: Path, quick: Quick) -> None:

@@ -13,9 +13,9 @@ from helmmail.migration.blockplan import plan_block
 from helmmail.migration.target import Target
 from helmmail.model import Security
 from helmmail.settings.block import Block
-from helmmail.settings.reader import Reader
 from helmmail.settings.dialect import Dialect, Dialects, Shape
 from helmmail.settings.provider import Provider, Providers
+from helmmail.settings.reader import Reader
 from helmmail.validation.settings import check_blocks
 
 OLD = "snap-mail.numerique.gouv.fr"
@@ -24,9 +24,7 @@ PORTS = {Security.IMPLICIT: 465, Security.STARTTLS: 587, Security.NONE: 1025}
 DIALECTS = Dialects.load()
 PROVIDERS = Providers.load()
 READER = Reader(DIALECTS, lambda host: PROVIDERS.owner(host) is not None)
-ANYWHERE = Provider(
-    "anywhere", "Takes all", (NEW,), {port: mode for mode, port in PORTS.items()}, 587, auth="optional"
-)
+ANYWHERE = Provider("anywhere", "Takes all", (NEW,), {port: mode for mode, port in PORTS.items()}, 587, auth="optional")
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def test_a_block_arrives_with_host_port_and_tls_of_the_new_server(case: Case) ->
     assert block.port == PORTS[case.after], after
     assert case.after in block.possible_security() or not says_tls(block), f"{after}\n{findings}"
     assert OLD not in after
-    assert not [finding for finding in check_blocks([block])], after
+    assert not list(check_blocks([block])), after
     assert moved_again(after, case.after) == after
 
 

@@ -30,7 +30,9 @@ def test_the_host_and_the_port_are_found(role: str, text: str, host: str, port: 
     assert (match["host"], match["port"]) == (host, port)
 
 
-@pytest.mark.parametrize(("role", "text"), [("hostport", "a:b"), ("hostport", "a b"), ("hostport", ""), ("url", HOST), ("url", "")])
+@pytest.mark.parametrize(
+    ("role", "text"), [("hostport", "a:b"), ("hostport", "a b"), ("hostport", ""), ("url", HOST), ("url", "")]
+)
 def test_what_is_no_server_is_none(role: str, text: str) -> None:
     assert server(role, text) is None
 
@@ -72,7 +74,9 @@ def test_a_symfony_url_moves_and_keeps_what_else_it_holds(
     ],
 )
 def test_a_django_url_says_tls_in_its_query(old: str, new: str, tmp_path: Path, quick: Quick) -> None:
-    after = move(tmp_path, quick, f"env:\n  EMAIL_URL: {old}\n  DEFAULT_FROM_EMAIL: a@b.fr\n", "--sender", "new@example.fr")
+    after = move(
+        tmp_path, quick, f"env:\n  EMAIL_URL: {old}\n  DEFAULT_FROM_EMAIL: a@b.fr\n", "--sender", "new@example.fr"
+    )
     assert after.splitlines()[1] == f"  EMAIL_URL: {new}"
 
 

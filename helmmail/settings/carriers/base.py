@@ -31,7 +31,7 @@ class Form(Enum):
     OTHER = "other"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Value:
     """A setting's value. `text` is what the application gets for a literal; `[start, end)` is its spelling."""
 
@@ -54,7 +54,7 @@ class Value:
         return self.text if self.form is Form.LITERAL else None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """A name and its value. `[start, end)` is the whole entry, from its name or its list dash on.
 
