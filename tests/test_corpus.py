@@ -115,7 +115,7 @@ def damage(before: str, after: str, host: str) -> list[str]:
     except yaml.YAMLError:
         return []
     near = {path[:-1] for path, value in old if host in value.lower()}
-    near |= {path[:-2] for path, value in old if host in value.lower() and path[-1] == "value"}
+    near |= {path[:-2] for path, value in old if host in value.lower() and path[-1:] == ("value",)}
     changed = [*(old - new), *(new - old)]
     return [".".join(path) for path, _ in changed if not any(path[: len(parent)] == parent for parent in near)]
 

@@ -97,7 +97,8 @@ def _odd_ones(lines: Sequence[_Line]) -> list[tuple[_Line, str]]:
     """Settings that differ from what more than half of at least three environments have for the same block."""
     groups: dict[str, list[_Line]] = {}
     for line in lines:
-        groups.setdefault(line.block.path, []).append(line)
+        if line.environment != "-":
+            groups.setdefault(line.block.path, []).append(line)
     found = []
     for members in groups.values():
         if len({line.environment for line in members}) < 3:
@@ -118,9 +119,7 @@ def _text(line: _Line, setting: str) -> str:
 def _finding(line: _Line, setting: str) -> Finding:
     value: Setting | None = getattr(line.block, setting)
     place = value.place if value is not None else line.block.place
-    message = (
-        f"{line.environment}: {setting} of {line.block.path} is {_text(line, setting)}, unlike in most environments"
-    )
+    message = f"{line.environment}: {setting} of {line.block.path or 'the top level'} is {_text(line, setting)}, unlike in most environments"
     return Finding(rules.ODD_ONE_OUT, Severity.NOTE, message, place)
 
 

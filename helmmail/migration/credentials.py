@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from helmmail import rules
+from helmmail.document.template import has_expressions
 from helmmail.errors import InputError
 from helmmail.migration.draft import Draft, State
 from helmmail.model import Severity
@@ -70,13 +71,14 @@ def _drop_credentials(draft: Draft) -> None:
 def _named_secret(draft: Draft) -> bool:
     """A native block that names a Secret for its credentials keeps it; what it holds must change."""
     entry = draft.block.entry("secret")
-    if entry is None or entry.value.form is Form.EMPTY or not entry.value.text:
+    if entry is None or entry.value.form is Form.EMPTY or not (entry.value.text or entry.value.form is Form.OTHER):
         return False
+    named = f"Secret {entry.value.text} ({entry.name})" if entry.value.text else f"Secret that {entry.name} names"
     if draft.result.state is State.MOVES:
         draft.find(
             rules.CREDENTIALS_TO_CHANGE,
             Severity.WARNING,
-            f"the credentials come from the Secret {entry.value.text} ({entry.name})",
+            f"the credentials come from the {named}",
             entry,
             f"put the user name and password of {draft.target.provider.id} there",
         )
@@ -88,17 +90,26 @@ def _named_secret(draft: Draft) -> bool:
 
 def _url_credentials(draft: Draft) -> bool:
     entry = draft.block.host_entry
-    match = server("url", entry.value.text) if entry.value.form is Form.LITERAL else None
+    text = draft.block.host_text(entry)
+    match = server("url", text) if text is not None else None
     if match is None or draft.result.state is not State.MOVES:
         return True
     provider = draft.target.provider
-    if match["userinfo"]:
+    if match["userinfo"] and "$(" not in match["userinfo"] and not has_expressions(match["userinfo"]):
         draft.find(
             rules.CREDENTIALS_IN_CLEAR,
             Severity.ERROR,
             f"{entry.name} holds credentials in clear text ({MASK}), still those of the old provider",
             entry,
             f"move the whole URL into a Secret, with the user name and password of {provider.id}",
+        )
+    elif match["userinfo"]:
+        draft.find(
+            rules.CREDENTIALS_TO_CHANGE,
+            Severity.WARNING,
+            f"{entry.name} takes its credentials from variables",
+            entry,
+            f"what they hold must become the user name and password of {provider.id}",
         )
     elif "user" not in draft.block.settings:
         draft.find(
@@ -165,19 +176,30 @@ def _literal_credential(draft: Draft, role: str, entry: Entry) -> None:
             entry,
             f"give it the {role} at {draft.target.provider.id}",
         )
+    elif draft.result.state is State.MOVES and entry.value.text.startswith("$"):
+        draft.find(
+            rules.CREDENTIALS_TO_CHANGE,
+            Severity.WARNING,
+            f"{entry.name} is looked up by the application ({entry.value.text})",
+            entry,
+            f"what it stands for must become the {role} at {draft.target.provider.id}",
+        )
     elif draft.result.state is State.MOVES:
+        fix = "replace it, and keep it out of version control" if draft.carrier.in_secret else "move it into a Secret"
         draft.find(
             rules.CREDENTIALS_IN_CLEAR,
             Severity.ERROR,
             f"{entry.name} holds a credential in clear text ({MASK}), still that of the old provider",
             entry,
-            f"move it into a Secret, with the {role} at {draft.target.provider.id}",
+            f"{fix}, with the {role} at {draft.target.provider.id}",
         )
 
 
 def _env_names(draft: Draft) -> bool:
     """Whether the block's names are environment variables, which can refer to a Secret's key."""
-    return draft.block.shape is None or not draft.block.shape.is_native
+    if draft.block.shape is None:
+        return draft.carrier.kind == "list" or draft.block.host_entry.name.isupper()
+    return not draft.block.shape.is_native
 
 
 def _insert_credentials(draft: Draft, roles: list[str]) -> None:
@@ -211,6 +233,19 @@ def _insert_credentials(draft: Draft, roles: list[str]) -> None:
         draft.result.splices.append(draft.carrier.insert_reference(anchor, name[-1], secret, name[-1], like))
         draft.change(anchor, name[-1], None, f"Secret {secret}, key {name[-1]}", f"{provider.id} wants credentials")
     draft.need(secret, *(name[-1] for name in wanted))
+    if draft.target.secret_of(draft.document.path) is None and like is not None and not _is_of_mail(draft, like):
+        draft.find(
+            rules.SECRET_CHOSEN,
+            Severity.NOTE,
+            f"the credentials refer to Secret {secret}, the only one that the settings around use",
+            fix="give --secret NAME for another",
+        )
+
+
+def _is_of_mail(draft: Draft, like: Entry) -> bool:
+    """Whether a reference is the block's own, or of its application by the dialect's prefix."""
+    prefix = draft.block.shape.prefix if draft.block.shape is not None else ""
+    return bool(prefix and like.name.startswith(prefix)) or any(like is each for each in draft.block.members())
 
 
 def _credentials_by_hand(draft: Draft, roles: list[str]) -> None:

@@ -111,6 +111,13 @@ class Draft:
         if value.anchor and value.alias is None:
             self._aliases_follow(entry)
 
+    def replace_inside(self, entry: Entry, old: str, new: str, reason: str) -> None:
+        """Replaces the text within the quotes of a value that is an expression in other parts than these."""
+        if old != new:
+            start = entry.value.start + (entry.value.style in ("'", '"'))
+            self.result.splices.append(Splice(start, start + len(old), new))
+            self.change(entry, entry.name, hidden(entry.name, old), hidden(entry.name, new), reason)
+
     def _follows(self, value: Value) -> bool:
         """Whether what an alias stands for changes with it: another block's setting, or the old host itself."""
         return value.start in self._owned or self.target.source.owns(value.text)

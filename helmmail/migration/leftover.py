@@ -22,7 +22,8 @@ def mentions(text: str, provider: Provider) -> Iterator[int]:
             end = at + len(host)
             before, after = lowered[at - 1 : at], lowered[end : end + 1]
             follows_label = after == "." and lowered[end + 1 : end + 2].isalnum()
-            partial = before.isalnum() or before in ("-", ".") or after.isalnum() or after == "-" or follows_label
+            label = before.isalnum() or before == "." or (before == "-" and lowered[at - 2 : at - 1] not in (":", "{"))
+            partial = label or after.isalnum() or after == "-" or follows_label
             if "{region}" in "".join(provider.hosts) or not partial:
                 yield at
             at = lowered.find(host, end)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote
 
+from helmmail import rules
 from helmmail.migration.draft import Draft, State
 from helmmail.migration.sender import named_sender
+from helmmail.model import Severity
 from helmmail.settings.block import server, url_query, url_scheme
 from helmmail.settings.carriers import Form
 from helmmail.settings.dialect import UrlScheme
@@ -19,6 +21,10 @@ def plan_server(draft: Draft) -> None:
             _keep_working_port(draft)
         _host(draft)
     _port(draft)
+    for entry in draft.block.settings.get("service", ()):
+        if entry.value.form is Form.LITERAL:
+            message = f"{entry.name}: {entry.value.text} wins over host and port, so that the move has no effect"
+            draft.find(rules.SERVICE_WINS, Severity.ERROR, message, entry, "take it out")
 
 
 def _keep_working_port(draft: Draft) -> None:
@@ -34,24 +40,30 @@ def _host(draft: Draft) -> None:
     if draft.result.state is State.THERE and role == "host":
         return
     for entry in block.settings[role]:
-        text = entry.value.literal
+        text = block.host_text(entry)
         if text is None:
             if entry.value.form is not Form.EMPTY:
                 draft.settle(entry, draft.target.host, "")
             continue
         match = server(role, text)
-        host = match["host"].lower().rstrip(".") if match else ""
+        host = match["host"].lower().strip("[]").rstrip(".") if match else ""
         if match is None or not (draft.target.source.owns(host) or draft.target.provider.owns(host)):
             continue
         kept = draft.target.provider.owns(host)
         name = match["host"] if kept else draft.target.host
+        if match["host"].startswith("[") and not kept:
+            name = f"[{name}]"
         new = name
         if role == "hostport":
             separate = "port" in block.settings and not match["port"]
             new = name if separate else f"{name}:{draft.port}"
         elif role == "url":
             new = _url(draft, match, name, text)
-        draft.set(entry, new, f"{draft.target.provider.id} takes mail at this host")
+        reason = f"{draft.target.provider.id} takes mail at this host"
+        if entry.value.form is Form.EXPRESSION:
+            draft.replace_inside(entry, text, new, reason)
+        else:
+            draft.set(entry, new, reason)
     for entry in block.settings.get("tls_name", ()):
         if entry.value.literal is not None and draft.target.source.owns(entry.value.literal):
             draft.set(entry, draft.target.host, "the TLS certificate carries this name")
@@ -62,8 +74,10 @@ def _url(draft: Draft, match: re.Match[str], host: str, text: str) -> str:
     current = url_scheme(schemes, match)
     fits = current is not None and current.security is draft.security
     able = [each for each in schemes if each.security is draft.security]
-    same = [each for each in able if each.scheme == match["scheme"].lower()]
-    wanted = current if fits else next(iter(same + able), None)
+    scheme = match["scheme"].lower()
+    same = [each for each in able if each.scheme == scheme]
+    kin = [each for each in able if ("+" in each.scheme) == ("+" in scheme)]
+    wanted = current if fits else next(iter(same + kin + able), None)
     if wanted is None:
         draft.by_hand(
             f"{draft.block.host_entry.name}: no URL scheme is known for {draft.security.value} TLS",
@@ -71,8 +85,8 @@ def _url(draft: Draft, match: re.Match[str], host: str, text: str) -> str:
         )
         wanted = current or UrlScheme(match["scheme"], draft.security, {}, None)
     query = match["query"]
-    if not fits and query is not None:
-        query = _query(query, wanted, schemes)
+    if not fits and (query is not None or wanted.query):
+        query = _query(query or "", wanted, schemes)
     parameter = draft.block.sender_parameter
     sender = draft.target.sender_of(draft.document.path)
     if parameter and sender and parameter in url_query(match):
@@ -82,7 +96,7 @@ def _url(draft: Draft, match: re.Match[str], host: str, text: str) -> str:
             for key, equals, value in pairs
         )
     userinfo = f"{match['userinfo']}@" if match["userinfo"] is not None else ""
-    tail = f"?{query}" if query else ""
+    tail = f"{'' if match['path'] or match['query'] else '/'}?{query}" if query else ""
     return f"{wanted.scheme}://{userinfo}{host}:{draft.port}{match['path']}{tail}{text[match.end() :]}"
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from helmmail import rules
 from helmmail.document.edit import is_true
 from helmmail.migration.draft import Draft, tls_words
-from helmmail.model import Severity
+from helmmail.model import Security, Severity
 from helmmail.settings.carriers import Entry, Form, Name
-from helmmail.settings.dialect import Flag
+from helmmail.settings.dialect import Flag, fold
+
+_PLAIN_WORDS = {
+    Security.STARTTLS: frozenset({"starttls", "starttlsrequired", "smtpstarttls"}),
+    Security.IMPLICIT: frozenset({"implicit", "ssltls", "forcetls", "smtps"}),
+    Security.NONE: frozenset({"none", "plain"}),
+}
+"""Words that say the mode whatever the application."""
 
 
 def plan_tls(draft: Draft) -> None:
@@ -17,18 +24,24 @@ def plan_tls(draft: Draft) -> None:
         return
     reason = f"port {draft.port} takes {tls_words(draft.security)}"
     renamed = _rename_flag(draft, reason)
+    # What a template gives is not known here: a flag set beside it could make two.
+    templated = any(entry.value.form is Form.EXPRESSION for _, entries in block.flags.values() for entry in entries)
     for name, (flag, entries) in block.flags.items():
         if name in renamed:
             continue
         for entry in entries:
             _set_flag(draft, flag, entry, reason)
-        if not entries and not flag.fits(None, draft.security):
+        if not entries and not flag.fits(None, draft.security) and not templated:
             _insert_flag(draft, name, flag, reason)
     for entry in block.unclear:
-        if entry.value.form is Form.LITERAL:
-            message = f"{entry.name}: {entry.value.text} may mean implicit TLS or STARTTLS, by application"
-            fix = f"make sure that it means {tls_words(draft.security)} (port {draft.port})"
-            draft.find(rules.TLS_UNCLEAR, Severity.WARNING, message, entry, fix)
+        if entry.value.form is Form.LITERAL and fold(entry.value.text) not in _PLAIN_WORDS[draft.security]:
+            _doubt(draft, entry)
+
+
+def _doubt(draft: Draft, entry: Entry) -> None:
+    message = f"{entry.name}: {entry.value.text} may mean implicit TLS or STARTTLS, by application"
+    fix = f"make sure that it means {tls_words(draft.security)} (port {draft.port})"
+    draft.find(rules.TLS_UNCLEAR, Severity.WARNING, message, entry, fix)
 
 
 def _rename_flag(draft: Draft, reason: str) -> set[Name]:
@@ -65,6 +78,10 @@ def _set_flag(draft: Draft, flag: Flag, entry: Entry, reason: str) -> None:
         if flag.fits(None, draft.security):
             return
     elif value.form is Form.LITERAL and flag.fits(value.text, draft.security):
+        return
+    elif value.form is Form.LITERAL and draft.block.is_doubtful(flag, value.text):
+        if fold(value.text) not in _PLAIN_WORDS[draft.security]:
+            _doubt(draft, entry)
         return
     draft.settle(entry, draft.word(words[0], value.text), reason)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from helmmail.document.edit import is_true
 from helmmail.document.source import Document
 from helmmail.model import Place, Security
 from helmmail.settings.carriers import Carrier, Entry, Form, Name, secret_name
@@ -16,7 +17,7 @@ IMPLICIT_PORTS = frozenset({465, 2465})
 """Ports that take TLS from the first byte: 465 (RFC 8314, section 7.3), 2465 by the providers' custom."""
 STARTTLS_PORTS = frozenset({25, 587, 2525, 2587})
 
-HOST_PORT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s@?#]+)(?::(?P<port>\d{1,5}))?")
+HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Za-z:.-]+\]|[^:/\s@?#\[\]]+)(?::(?P<port>\d{1,5}))?")
 _URL = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:(?P<userinfo>[^@/?#\s]*)@)?(?P<host>\[[^\]]+\]|[^:/?#\s]+)"
     r"(?::(?P<port>\d{1,5}))?(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?",
@@ -81,11 +82,25 @@ class Block:
         """The server's name, in lower case; None where it is not written here."""
         if self.partial:
             return None
-        text = self.host_entry.value.literal
-        if text is None:
-            return None
+        text = self.host_text(self.host_entry)
+        match = server(self.host_role, text) if text is not None else None
+        return match["host"].lower().strip("[]").rstrip(".") if match else None
+
+    def host_text(self, entry: Entry) -> str | None:
+        """The text of an entry that names the server, if the server itself is literal in it.
+
+        `smtp://${USER}:${PASSWORD}@mail.example.org:465` is an expression, but not where the server stands.
+        """
+        value = entry.value
+        if value.form is not Form.EXPRESSION:
+            return value.literal
+        inner = 1 if value.style in ("'", '"') else 0
+        text = value.text[inner : len(value.text) - inner]
         match = server(self.host_role, text)
-        return match["host"].lower().rstrip(".") if match else None
+        if value.style in ("|", ">") or match is None or "\\" in text or "''" in text:
+            return None
+        start = value.start + inner
+        return None if self.document.is_expression(start + match.start("host"), start + match.end()) else text
 
     @property
     def port(self) -> int | None:
@@ -94,7 +109,7 @@ class Block:
         if text is not None:
             return int(text) if text.strip().isdigit() else None
         if "port" not in self.settings and self.host_role != "host":
-            host = self.host_entry.value.literal
+            host = self.host_text(self.host_entry)
             match = server(self.host_role, host) if host else None
             if match and match["port"]:
                 return int(match["port"])
@@ -114,7 +129,7 @@ class Block:
     def possible_security(self) -> list[Security]:
         """Every TLS mode that goes with the settings, narrowed by the port where they leave a choice."""
         if self.host_role == "url":
-            text = self.host_entry.value.literal
+            text = self.host_text(self.host_entry)
             match = server("url", text) if text else None
             scheme = url_scheme(self.schemes, match) if match else None
             if scheme is not None:
@@ -134,7 +149,21 @@ class Block:
         value = entries[-1].value
         if value.form is Form.EMPTY:
             return flag.fits(None, mode) or flag.fits("", mode)
-        return value.form is not Form.LITERAL or flag.fits(value.text, mode)
+        if value.form is not Form.LITERAL or self.is_doubtful(flag, value.text):
+            return True
+        return flag.fits(value.text, mode)
+
+    def is_doubtful(self, flag: Flag, text: str) -> bool:
+        """Whether a flag's text leaves open what it means.
+
+        A truth flag may hold a word; and where only its name is known, `ssl: true` on a STARTTLS port has
+        worked so far, so that it means STARTTLS there (.NET's EnableSsl does).
+        """
+        truth = is_true(text)
+        if flag.is_truth and truth is None:
+            return True
+        implicit_only = flag.fits("true", Security.IMPLICIT) and not flag.fits("true", Security.STARTTLS)
+        return not flag.certain and truth is True and implicit_only and self.port in STARTTLS_PORTS
 
     def inherits(self, entry: Entry) -> bool:
         """Whether an entry comes from elsewhere, by a merge key."""

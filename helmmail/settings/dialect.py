@@ -29,6 +29,8 @@ class Flag(NamedTuple):
 
     words: Mapping[Security, tuple[Word, ...]]
     default: Word | None
+    certain: bool = True
+    """Whether the application is known, or only the word in its setting's name."""
     same_as: str = ""
     """Another name of the same setting: set, it stands in for that one's default."""
 
@@ -40,7 +42,7 @@ class Flag(NamedTuple):
             for mode in Security
             if mode.value in data
         }
-        return cls(words, data.get("default"), data.get("same_as", ""))
+        return cls(words, data.get("default"), same_as=data.get("same_as", ""))
 
     @property
     def is_truth(self) -> bool:
@@ -111,6 +113,11 @@ class Shape:
     def host_names(self) -> tuple[tuple[str, ...], ...]:
         """The names that hold the server, in order of preference."""
         return tuple(name for role in HOST_ROLES for name in self.order.get(role, ()))
+
+    @cached_property
+    def names(self) -> frozenset[tuple[str, ...]]:
+        """Every name that the shape knows."""
+        return self.other.union(self.roles, self.flags, self.switches)
 
     @property
     def is_native(self) -> bool:
@@ -205,17 +212,24 @@ class Generic:
         self.title: str = data["title"]
         self.data = data
         self.roles: dict[str, str] = {word: role for role, words in data["words"].items() for word in words}
-        self.flags = {word: Flag.from_data(flag) for word, flag in data["tls"].items()}
-        self.twins = {one: Flag(self.flags[other].words, False) for one, other in data.get("twins", {}).items()}
+        self.flags = {word: Flag.from_data(flag)._replace(certain=False) for word, flag in data["tls"].items()}
         self._twin_words: dict[str, str] = data.get("twins", {})
+        self.twins = {one: self.flags[other]._replace(default=False) for one, other in self._twin_words.items()}
         self.ambiguous = frozenset(data["ambiguous_tls"])
         self.schemes = read_schemes(data)
+        self.scheme_names = frozenset(scheme.scheme for scheme in self.schemes)
         self.not_mail = frozenset(data["not_mail"])
+        self._not_smtp = re.compile("|".join(data["not_smtp"]["words"]), re.IGNORECASE)
+        self.other_ports = frozenset(data["not_smtp"]["ports"])
         mail = "|".join(sorted(data["mail_words"], key=len, reverse=True))
         self.mail = re.compile(mail, re.IGNORECASE)
         self._speaks: dict[str, bool] = {}
         words = [word for role in HOST_ROLES for word in data["words"].get(role, ())]
         self._host_word = re.compile(f"(?:{'|'.join(sorted(words, key=len, reverse=True))})$")
+
+    def is_not_smtp(self, names: Iterable[str]) -> bool:
+        """Whether a path or name speaks of what has to do with mail but is no SMTP server."""
+        return any(self._not_smtp.search(name) for name in names)
 
     def speaks_of_mail(self, name: str) -> bool:
         """Whether a name holds a mail word. Remembered: the same names come in file after file."""

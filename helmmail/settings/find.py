@@ -13,7 +13,7 @@ from helmmail.settings.dialect import Dialects
 from helmmail.settings.manifest import is_encrypted, is_encrypted_text, kind_of
 
 _STORES = {"Secret": ("stringData", "data"), "ConfigMap": ("data",), "ExternalSecret": ()}
-_SECTION = re.compile(r"^[ \t]*\[(?P<name>[^\]\r\n]+)\][ \t]*\r?$", re.MULTILINE)
+_SECTION = re.compile(r"^[ \t]*\[\[?(?P<name>[^\[\]\r\n]+)\]?\][ \t]*\r?$", re.MULTILINE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -65,9 +65,10 @@ class _Finder:
                         anchors,
                         strings_only=store is not None,
                         encoded=store == "data" and kind == "Secret",
-                        store=store is not None,
+                        store=store is not None or _is_compose(root, at),
                     )
                     carrier.env_from = env_from.get(id(node), ())
+                    carrier.in_secret = store is not None and kind == "Secret"
                     yield carrier
                 sources = node.get("envFrom")
                 if sources is not None:
@@ -128,6 +129,11 @@ class _Finder:
         for index, section in enumerate(sections):
             until = sections[index + 1].start() if index + 1 < len(sections) else end
             yield LineCarrier(self.document, (*at, section["name"]), (section.end(), until))
+
+
+def _is_compose(root: Node, path: Path) -> bool:
+    """Whether a map is a service's environment in a compose file: it cannot refer to a Secret."""
+    return len(path) == 3 and path[0] == "services" and path[2] == "environment" and root.get("services") is not None
 
 
 def _holds(node: Node, offsets: list[int]) -> bool:

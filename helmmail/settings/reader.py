@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from helmmail.document.source import Document
-from helmmail.settings.block import HOST_PORT, Block, server
-from helmmail.settings.carriers import Carrier, Entry, Form, Name
-from helmmail.settings.dialect import HOST_ROLES, Dialect, Dialects, Flag, Shape, fold
+from helmmail.settings.block import Block
+from helmmail.settings.branches import by_branch, near
+from helmmail.settings.carriers import Carrier, Entry, Name
+from helmmail.settings.dialect import HOST_ROLES, Dialect, Dialects, Flag, Shape
 from helmmail.settings.find import carriers
+from helmmail.settings.words import Words
 
 
 class Reader:
@@ -33,6 +35,10 @@ class Reader:
     @cached_property
     def _dialects(self) -> Dialects:
         return self._source if isinstance(self._source, Dialects) else self._source()
+
+    @cached_property
+    def _words(self) -> Words:
+        return Words(self._dialects.generic, self._known)
 
     def blocks(self, document: Document, near: Sequence[int] | None = None) -> list[Block]:
         """The blocks of a document, in file order; with `near`, at least those around these offsets.
@@ -95,7 +101,8 @@ class Reader:
             shape = dialect.shapes[number]
             if path[-len(shape.at) :] == shape.at:
                 yield from self._named(carrier, dialect, shape)
-        yield from self._generic(carrier, claimed)
+        for telling, block in self._words.blocks(carrier, claimed):
+            yield (1, telling, 0), block
 
     def _named(self, carrier: Carrier, dialect: Dialect, shape: Shape) -> Iterator[tuple[tuple[int, int, int], Block]]:
         if self._forced is not None and dialect.id != self._forced.id:
@@ -106,20 +113,22 @@ class Reader:
             return
         present = {name: entries for name in shape.roles if (entries := carrier.find(name))}
         flags = {name: (flag, carrier.find(name)) for name, flag in shape.flags.items()}
+        if any(_is_misfit(flag, entries) for flag, entries in flags.values()):
+            return
         known = len(present) + sum(1 for _, entries in flags.values() if entries)
         known += sum(1 for name in shape.other if carrier.find(name))
         score = (2, known + (len(shape.at) > 1), dialect.rank)
-        for here in _by_branch(carrier, hosts[0][1]):
+        for here in by_branch(carrier, hosts[0][1]):
             settings: dict[str, list[Entry]] = {shape.roles[hosts[0][0]]: here}
             for role, order in shape.order.items():
                 if role in HOST_ROLES:
                     continue
                 for name in order:
                     if name in present:
-                        settings.setdefault(role, []).extend(_near(here[-1], present[name]))
+                        settings.setdefault(role, []).extend(near(here[-1], present[name]))
             settings = {role: entries for role, entries in settings.items() if entries}
-            own_flags = {name: (flag, _near(here[-1], entries)) for name, (flag, entries) in flags.items()}
-            switches = {name: _near(here[-1], carrier.find(name)) for name in shape.switches}
+            own_flags = {name: (flag, near(here[-1], entries)) for name, (flag, entries) in flags.items()}
+            switches = {name: near(here[-1], carrier.find(name)) for name in shape.switches}
             named = [*present.items(), *((name, entries) for name, (_, entries) in flags.items()), *switches.items()]
             names = {entry.key_start: name for name, entries in named for entry in entries}
             block = Block(
@@ -127,105 +136,12 @@ class Reader:
             )
             block.sender_parameter = dialect.sender_parameter
             block.truth = str(dialect.data.get("truth", ""))
+            if len(hosts[0][0]) == 1:
+                self._words.complete(block)
             yield score, block
 
-    def _generic(self, carrier: Carrier, claimed: set[int]) -> Iterator[tuple[tuple[int, int, int], Block]]:
-        generic = self._dialects.generic
-        in_mail = any(generic.speaks_of_mail(part) for part in carrier.path[-2:])
-        stems: dict[tuple[str, str], list[Entry]] = {}
-        possible = [name for name in carrier.names if in_mail or generic.speaks_of_mail(name)]
-        for entry in [entry for name in possible for entry in carrier.find((name,))]:
-            if entry.key_start in claimed:
-                continue
-            text = entry.value.literal or ""
-            found = generic.host_stem(entry.name, in_mail)
-            if found is not None:
-                stem, role = found
-                if role != "url" and "://" in text:
-                    role = "url"
-                elif role == "host" and HOST_PORT.fullmatch(text) and ":" in text:
-                    role = "hostport"
-                if text and (role != "url" or "://" in text):
-                    if role != "url" and not _plausible_host(text):
-                        continue
-                elif entry.value.form in (Form.LITERAL, Form.OTHER) or role == "url":
-                    continue
-                stems.setdefault((stem, role), []).append(entry)
-            elif text and (in_mail or generic.speaks_of_mail(entry.name)) and fold(entry.name) not in generic.not_mail:
-                role = "url" if "://" in text else "hostport" if ":" in text else "host"
-                match = server(role, text)
-                if match and self._known(match["host"]):
-                    stems.setdefault((fold(entry.name), role), []).append(entry)
-        for (stem, role), hosts in stems.items():
-            for here in _by_branch(carrier, hosts):
-                block = self._generic_block(carrier, stem, role, here, len(stems))
-                # A host under an unusual name, with no other setting beside it, may feed anything.
-                if generic.host_stem(here[0].name, in_mail) is not None or len(block.settings) > 1:
-                    yield (1, len(stem), 0), block
 
-    def _generic_block(self, carrier: Carrier, stem: str, host_role: str, here: list[Entry], stems: int) -> Block:
-        generic = self._dialects.generic
-        settings: dict[str, list[Entry]] = {host_role: here}
-        flags: dict[Name, tuple[Flag, list[Entry]]] = {}
-        unclear: list[Entry] = []
-        strays: list[Entry] = []
-        for entry in self._generic_entries(carrier):
-            folded = fold(entry.name)
-            if entry in here:
-                continue
-            if not folded.startswith(stem):
-                strays.append(entry)
-                continue
-            word = folded[len(stem) :]
-            role = generic.roles.get(word)
-            if role is None and not stem:
-                role = generic.roles.get(generic.mail.sub("", word, count=1))
-            if role is not None and role not in HOST_ROLES:
-                settings.setdefault(role, []).extend(_near(here[-1], [entry]))
-            elif word in generic.flags:
-                flags[(entry.name,)] = (generic.flags[word], _near(here[-1], [entry]))
-                if (twin := generic.twin(entry.name, word)) is not None:
-                    flags.setdefault((twin,), (generic.twins[word], []))
-            elif word in generic.ambiguous:
-                unclear.append(entry)
-        if stems == 1:
-            for entry in strays:
-                word = generic.mail.sub("", fold(entry.name), count=1)
-                role = generic.roles.get(word) if word != fold(entry.name) else None
-                if role in ("sender", "user", "password", "port", "secret") and role not in settings:
-                    settings[role] = _near(here[-1], [entry])
-        settings = {role: entries for role, entries in settings.items() if entries}
-        return Block(carrier, generic.id, None, generic.schemes, here[-1], settings, flags, unclear=unclear)
-
-    def _generic_entries(self, carrier: Carrier) -> Iterator[Entry]:
-        """A carrier's entries, and those of maps below it that only group them (`auth: {username: ...}`)."""
-        for entry in carrier.entries:
-            if entry.value.form is Form.OTHER and fold(entry.name) in ("auth", "properties", "credentials", "tls"):
-                yield from carrier.below_entry(entry)
-            else:
-                yield entry
-
-
-def _plausible_host(text: str) -> bool:
-    match = HOST_PORT.fullmatch(text.strip())
-    listens = match is not None and match["host"] in ("0.0.0.0", "[::]")  # noqa: S104 (looked for, not bound to)
-    return bool(match) and not listens and "@" not in text and text not in ("true", "false")
-
-
-def _by_branch(carrier: Carrier, hosts: list[Entry]) -> Iterable[list[Entry]]:
-    """Hosts of one name by the template branch that they stand in."""
-    branches = carrier.document.branches
-    if not branches:
-        return [hosts]
-    groups: dict[tuple[int, ...], list[Entry]] = {}
-    for entry in hosts:
-        groups.setdefault(branches.at(entry.key_start), []).append(entry)
-    return groups.values()
-
-
-def _near(host: Entry, entries: list[Entry]) -> list[Entry]:
-    """Those of `entries` that can be rendered together with the host."""
-    branches = host.carrier.document.branches
-    if not branches:
-        return entries
-    return [entry for entry in entries if branches.together(entry.key_start, host.key_start)]
+def _is_misfit(flag: Flag, entries: list[Entry]) -> bool:
+    """Whether a setting holds a word that the dialect's application does not know: it is another's, then."""
+    text = entries[-1].value.literal if entries else None
+    return bool(text) and not flag.is_truth and not any(flag.fits(text, mode) for mode in flag.words)

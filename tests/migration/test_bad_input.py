@@ -244,11 +244,12 @@ def test_an_unreadable_file_is_named(tree: Path) -> None:
 
 def before_writing(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
     """Does something once all files are read and proven, just before the first is written."""
-    locked = write_module.locked
+    locked = vars(write_module)["locked"]
 
-    def hooked(folders: set[Path]) -> AbstractContextManager[None]:
+    def hooked(folders: object) -> AbstractContextManager[None]:
         do()
-        return locked(folders)
+        lock: AbstractContextManager[None] = locked(folders)
+        return lock
 
     monkeypatch.setattr(write_module, "locked", hooked)
 

@@ -79,6 +79,8 @@ class Carrier:
     """Whether every value must be a string (Kubernetes' `EnvVar.value`, a Secret's or ConfigMap's data)."""
     holds_references = False
     """Whether a value can refer to a Secret here."""
+    in_secret = False
+    """Whether the carrier is a Secret's data."""
 
     def __init__(self, document: Document, path: Path, span: tuple[int, int]) -> None:
         self.document = document
@@ -191,6 +193,8 @@ def read_value(document: Document, node: Node, anchors: Anchors | None, *, encod
         if not node.value and following.startswith("{{") and not _CONTROL.match(following):
             value.form = Form.EXPRESSION
             value.text = following.rstrip()
+    elif not node.value:
+        value.form = Form.EMPTY
     elif encoded:
         try:
             value.text = base64.b64decode(node.value, validate=True).decode()
