@@ -119,7 +119,8 @@ def _text(line: _Line, setting: str) -> str:
 def _finding(line: _Line, setting: str) -> Finding:
     value: Setting | None = getattr(line.block, setting)
     place = value.place if value is not None else line.block.place
-    message = f"{line.environment}: {setting} of {line.block.path or 'the top level'} is {_text(line, setting)}, unlike in most environments"
+    where = line.block.path or "the top level"
+    message = f"{line.environment}: {setting} of {where} is {_text(line, setting)}, unlike in most environments"
     return Finding(rules.ODD_ONE_OUT, Severity.NOTE, message, place)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from helmmail.migration.draft import BlockPlan, State
 from helmmail.migration.plan import FilePlan, Plan, encrypted_names
 from helmmail.migration.target import Target
-from helmmail.model import Finding
+from helmmail.model import Finding, Severity
 from helmmail.report.model import EnvironmentInfo, Result, Row
 from helmmail.settings.block import Block
 
@@ -57,6 +57,9 @@ def _headline(plan: Plan, *, broken: bool, written: bool) -> str:
         if any(block.state is State.MOVES for block in blocks):
             return "nothing to change: what names the old provider cannot be changed here (see above)"
         done = sum(block.state is State.THERE for block in blocks)
+        left = sum(finding.severity is not Severity.NOTE for finding in plan.findings)
+        if left and not done:
+            return f"nothing to change: the old host is named where it cannot be changed ({left} finding{'s' * (left != 1)} above)"
         there = f"; {done} settings block{'s' * (done != 1)} there already" if done else ""
         return f"nothing to do: no settings of {plan.target.source.id} found{there}"
     files = f"{count} file{'s' * (count != 1)}"
@@ -114,7 +117,7 @@ def _todo(plan: Plan, encrypted: Sequence[str]) -> Iterator[tuple[str, list[str]
                 ],
             )
         else:
-            yield f"make the keys {' and '.join(keys)} of Secret {secret} ({user}; {password})", [_patch(secret, keys)]
+            yield f"put the keys {' and '.join(keys)} into Secret {secret} ({user}; {password})", [_patch(secret, keys)]
     domains = sorted(_sender_domains(plan))
     if domains:
         yield (
