@@ -87,10 +87,6 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted; nothing is half-written", EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader went away (`| head`): no error, and nothing more to say at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
     except Exception as error:
         if os.environ.get("HELMMAIL_DEBUG"):
             raise

@@ -178,10 +178,14 @@ class Workspace:
 def echo(text: str, *, err: bool = False) -> None:
     """Writes text as it is, line ends included."""
     stream = sys.stderr if err else sys.stdout
-    stream.flush()
-    buffer = getattr(stream, "buffer", None)
-    if buffer is None:
-        stream.write(text)
-    else:
-        buffer.write(text.encode("utf-8", "surrogateescape"))
-    stream.flush()
+    try:
+        stream.flush()
+        buffer = getattr(stream, "buffer", None)
+        if buffer is None:
+            stream.write(text)
+        else:
+            buffer.write(text.encode("utf-8", "surrogateescape"))
+        stream.flush()
+    except BrokenPipeError:
+        # The reader went away (`| head`), which click would make an error; the interpreter flushes once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -16,7 +16,7 @@ from helmmail.migration.cleanup import clean_temporary_files
 from helmmail.migration.target import Target, check_address, nothing
 from helmmail.report.model import Result
 from helmmail.report.text import paint_diff, render
-from helmmail.settings.manifest import may_make_secrets
+from helmmail.settings.manifest import has_templated_mail, may_make_secrets
 
 if TYPE_CHECKING:
     from helmmail.migration.engine import Move
@@ -115,7 +115,7 @@ class _Migration:
 
         reader = Reader(workspace.load_dialects, lambda host: self._is_mail_host(target, host))
         move = prepare(documents, target, reader, lambda document: workspace.chosen(document.path), workspace.layers)
-        if not any(file.blocks for file in move.plan.files):
+        if not move.plan.moves:
             self._check_source(target)
         written = self.writes and not move.broken
         if written:
@@ -223,7 +223,7 @@ def _is_sops(workspace: Workspace, path: str) -> bool:
 def _diffs(move: Move, *, show_secrets: bool) -> tuple[str, bool]:
     """The diffs of all files, and whether anything was masked in them."""
     from helmmail.migration.masking import Concealer
-    from helmmail.report.diff import unified
+    from helmmail.report.diff import unified, window
 
     parts: list[str] = []
     hidden = 0
@@ -231,7 +231,7 @@ def _diffs(move: Move, *, show_secrets: bool) -> tuple[str, bool]:
         if show_secrets:
             parts.append(unified(file.document, file.splices, result.text))
         else:
-            old, new = Concealer(file.document), Concealer(result)
+            old, new = (Concealer(each, *window(each, file.splices)) for each in (file.document, result))
             parts.append(unified(file.document, file.splices, result.text, old, new))
             hidden += old.hidden + new.hidden
     return "".join(parts), hidden > 0
@@ -242,6 +242,6 @@ def _relevance(target: Target) -> Callable[[str], bool]:
 
     def relevant(text: str) -> bool:
         lowered = text.lower()
-        return any(host in lowered for host in hosts) or may_make_secrets(text)
+        return any(host in lowered for host in hosts) or may_make_secrets(text) or has_templated_mail(text)
 
     return relevant

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from bisect import bisect_right
 from functools import cached_property
 from pathlib import Path
@@ -149,6 +150,9 @@ class Document:
 def read_bytes(path: str) -> bytes:
     """The bytes of a file; raises InputError where it is missing, unreadable, no file, or too large."""
     try:
+        kind = os.stat(path).st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise InputError(f"{path}: a pipe or device, not a file; give a file")
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:

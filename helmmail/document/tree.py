@@ -79,14 +79,45 @@ class YamlError(Exception):
         self.offset = offset
 
 
-class Tree:
-    """All that one text holds: the root of each document, and every node in the order of the text."""
+class Anchors:
+    """The anchors of one text; a name may be defined again, and an alias means the last one before it."""
 
-    __slots__ = ("nodes", "roots")
+    __slots__ = ("_by_name",)
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, list[Node]] = {}
+
+    @classmethod
+    def below(cls, root: Node) -> Anchors:
+        """Those of `root` and the nodes below it."""
+        anchors = cls()
+        for node in sorted(walk(root), key=lambda node: node.start):
+            anchors.add(node)
+        return anchors
+
+    def add(self, node: Node) -> None:
+        """Takes in a node, in the order of the text, if it has an anchor."""
+        if node.anchor:
+            self._by_name.setdefault(node.anchor, []).append(node)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name)
+
+    def resolve(self, alias: Node) -> Node | None:
+        """The node that an alias stands for (YAML 1.2, 7.1)."""
+        before = [node for node in self._by_name.get(alias.value, ()) if node.start < alias.start]
+        return before[-1] if before else None
+
+
+class Tree:
+    """All that one text holds: the root of each document, every node in the order of the text, and the anchors."""
+
+    __slots__ = ("anchors", "nodes", "roots")
 
     def __init__(self) -> None:
         self.roots: list[Node] = []
         self.nodes: list[Node] = []
+        self.anchors = Anchors()
 
 
 def parse(text: str, base: int = 0) -> Tree:
@@ -135,6 +166,7 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
             node = Node(scalar, event.start_mark.index + base, event.end_mark.index + base, event.value, event.style)
             if event.anchor or event.ctag:
                 _read_properties(node, event, text, base)
+                tree.anchors.add(node)
         elif kind is map_start or kind is seq_start:
             start = event.start_mark.index + base
             node = Node(mapping if kind is map_start else sequence, start, start, "", "")
@@ -146,6 +178,7 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
                 node.style = "{" if kind is map_start else "["
             if event.anchor or event.ctag:
                 _read_properties(node, event, text, base)
+                tree.anchors.add(node)
         elif kind is alias_event:
             node = Node(alias, event.start_mark.index + base, event.end_mark.index + base, event.anchor, "")
         elif kind in collection_end:
@@ -218,26 +251,6 @@ def walk(root: Node) -> Iterator[Node]:
                 pending.append(value)
         elif node.kind is Kind.SEQ:
             pending.extend(node.items)
-
-
-class Anchors:
-    """The anchors of one document; a name may be defined again, and an alias means the last one before it."""
-
-    def __init__(self, root: Node | None) -> None:
-        self._by_name: dict[str, list[Node]] = {}
-        if root is None:
-            return
-        for node in walk(root):
-            if node.anchor:
-                self._by_name.setdefault(node.anchor, []).append(node)
-
-    def __bool__(self) -> bool:
-        return bool(self._by_name)
-
-    def resolve(self, alias: Node) -> Node | None:
-        """The node that an alias stands for (YAML 1.2, 7.1)."""
-        before = [node for node in self._by_name.get(alias.value, ()) if node.start < alias.start]
-        return max(before, key=lambda node: node.start, default=None)
 
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})

@@ -98,6 +98,7 @@ class Layered(Document):
             root = merge.maps(root, top)
         self.tree = Tree()
         self.tree.roots.append(root)
+        self.tree.anchors = Anchors.below(root)
 
     def place(self, offset: int) -> Place:
         """The file, line and column that an offset in the concatenated text means."""
@@ -132,7 +133,7 @@ class _Shift:
         self._base = base
         root = layer.node
         whole = [each for each in layer.document.roots if each.start <= root.start and root.end <= each.end]
-        self._anchors = Anchors((whole[0] if whole else root) if "&" in layer.document.text else None)
+        self._anchors = Anchors.below(whole[0] if whole else root)
 
     def node(self) -> Node:
         """The layer's values, as new nodes."""
@@ -160,7 +161,7 @@ class _Merge:
 
     def __init__(self, document: Document, tops: Sequence[Node]) -> None:
         self._document = document
-        self._anchors = [Anchors(top) for top in tops] if "&" in document.text else []
+        self._anchors = [Anchors.below(top) for top in tops] if "&" in document.text else []
 
     def maps(self, low: Node, high: Node) -> Node:
         """`high` over `low`."""

@@ -16,7 +16,7 @@ class View:
         """`root` is one of `document`'s."""
         self.document = document
         self.root = root
-        self._anchors = Anchors(root if "&" in document.text else None)
+        self._anchors = Anchors.below(root) if "&" in document.text else Anchors()
 
     def follow(self, node: Node | None) -> Node | None:
         """The node that an alias stands for, any other node as it is."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from helmmail import rules
 from helmmail.document.template import has_expressions
 from helmmail.errors import InputError
 from helmmail.migration.draft import Draft, State
-from helmmail.model import Severity
+from helmmail.model import Finding, Severity
 from helmmail.redact import MASK
 from helmmail.settings.block import server
 from helmmail.settings.carriers import Entry, Form, Name, secret_name
@@ -215,7 +217,7 @@ def _insert_credentials(draft: Draft, roles: list[str]) -> None:
     if not names:
         return
     if not (draft.may_insert and _env_names(draft) and draft.carrier.holds_references and len(wanted) == len(names)):
-        _credentials_by_hand(draft, [role for role, _ in names])
+        _credentials_by_hand(draft, names)
         return
     secret, like = _secret(draft)
     if secret is None:
@@ -248,15 +250,44 @@ def _is_of_mail(draft: Draft, like: Entry) -> bool:
     return bool(prefix and like.name.startswith(prefix)) or any(like is each for each in draft.block.members())
 
 
-def _credentials_by_hand(draft: Draft, roles: list[str]) -> None:
+def _credentials_by_hand(draft: Draft, names: list[tuple[str, Name | None]]) -> None:
     provider = draft.target.provider
     if draft.result.state is State.MOVES:
+        elsewhere = [
+            (name[-1], at) for _, name in names if name is not None and (at := _elsewhere(draft, name[-1])) is not None
+        ]
+        for word, at in elsewhere:
+            draft.result.findings.append(
+                Finding(
+                    rules.CREDENTIALS_TO_CHANGE,
+                    Severity.WARNING,
+                    f"{word} stands here, apart from {draft.block.host_entry.name}; what it holds must change",
+                    draft.document.place(at),
+                    f"put there what {provider.id} gives",
+                )
+            )
+        if len(elsewhere) == len(names):
+            return
+        known = " and ".join("/".join(name) for _, name in names if name is not None)
         draft.find(
             rules.SETTING_BY_HAND,
             Severity.WARNING,
-            f"{provider.id} wants a user name and password; no {' and no '.join(roles)} stands here",
-            fix="add it in the form that this file has for credentials",
+            f"{provider.id} wants a user name and password; {_none_of(names)} stands here",
+            fix=f"add {known or 'it'} in the form that this file has for credentials",
         )
+
+
+def _none_of(names: list[tuple[str, Name | None]]) -> str:
+    return "no " + " and no ".join(role for role, _ in names)
+
+
+def _elsewhere(draft: Draft, name: str) -> int | None:
+    """Where a setting stands in the document outside the block's carrier: in the Secret beside a ConfigMap."""
+    start, end = draft.carrier.span
+    for match in re.finditer(rf"(?<![\w.-]){re.escape(name)}(?=[\"']?[ \t]*[:=])", draft.document.masked):
+        if not start <= match.start() < end:
+            return match.start()
+    return None
 
 
 def _credentials_from_environment(draft: Draft, names: list[tuple[str, Name | None]]) -> None:
@@ -267,7 +298,7 @@ def _credentials_from_environment(draft: Draft, names: list[tuple[str, Name | No
     draft.find(
         rules.CREDENTIALS_TO_CHANGE,
         Severity.WARNING,
-        f"no {' and no '.join(role for role, _ in names)} stands here; envFrom brings {sources}",
+        f"{_none_of(names)} stands here; envFrom brings {sources}",
         None,
         f"put {keys} of {draft.target.provider.id} there",
     )

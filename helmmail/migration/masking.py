@@ -57,9 +57,20 @@ class Concealer:
 
 def _conceal(match: re.Match[str]) -> str:
     value = match["value"]
-    if not is_credential(match["name"]) or value.lower() in _HARMLESS or value == MASK or _EXPRESSION.fullmatch(value):
+    if not is_credential(match["name"]) or value.lower() in _HARMLESS or value == MASK:
         return match[0]
+    if _EXPRESSION.fullmatch(value):
+        return match[0][: match.start("value") - match.start()] + conceal_defaults(value)
     return f"{match['name']}{match['equals']}{MASK}"
+
+
+_STRING = re.compile(r"\"(?:\\.|[^\"\\])+\"|`[^`]+`")
+_DEFAULT = re.compile(r"(\$\{[^{}:=?+-]*:?[-=?+])[^{}]+\}")
+
+
+def conceal_defaults(expression: str) -> str:
+    """An expression without the texts in it: a credential may stand there as a default."""
+    return _DEFAULT.sub(rf"\1{MASK}}}", _STRING.sub(f'"{MASK}"', expression))
 
 
 def _secret_spans(document: Document, start: int, end: int) -> Iterator[tuple[int, int]]:

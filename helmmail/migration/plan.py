@@ -15,7 +15,7 @@ from helmmail.migration.leftover import leftovers, mentions
 from helmmail.migration.secrets import SecretPlan, encrypted_names, plan_secrets
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Severity
-from helmmail.settings.manifest import is_encrypted, is_encrypted_text, may_make_secrets
+from helmmail.settings.manifest import has_templated_mail, is_encrypted, is_encrypted_text, may_make_secrets
 from helmmail.settings.reader import Reader
 
 
@@ -55,6 +55,11 @@ class Plan:
     needs: list[SecretNeed]
     missing: list[tuple[SecretNeed, str]]
     """Keys that settings refer to and no given file makes."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether any block is the old provider's."""
+        return any(block.state is State.MOVES for file in self.files for block in file.blocks)
 
     @property
     def changed(self) -> list[FilePlan]:
@@ -118,7 +123,7 @@ def _plan_file(file: FilePlan, target: Target, reader: Reader) -> None:
         _ = document.roots
     near = (
         None
-        if _may_hide(document)
+        if _may_hide(document) or has_templated_mail(document.text)
         else [*mentions(document.text, target.source), *mentions(document.text, target.provider)]
     )
     if near is not None and not near:
@@ -133,6 +138,7 @@ def _plan_file(file: FilePlan, target: Target, reader: Reader) -> None:
             continue
         if plan.state is not State.STAYS:
             file.blocks.append(plan)
+        file.findings += plan.findings if plan.state is State.STAYS else []
     if errors:
         raise merge_errors(errors)
 
@@ -169,7 +175,7 @@ def _unique(splices: Iterable[Splice]) -> list[Splice]:
 
 def _findings(file: FilePlan, target: Target) -> list[Finding]:
     document = file.document
-    found = [finding for block in file.blocks for finding in block.findings]
+    found = file.findings + [finding for block in file.blocks for finding in block.findings]
     if file.secrets is not None:
         found += file.secrets.findings
     encrypted = is_encrypted_text(document) or any(map(is_encrypted, document.roots))

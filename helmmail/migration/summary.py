@@ -59,7 +59,7 @@ def _headline(plan: Plan, *, broken: bool, written: bool) -> str:
         done = sum(block.state is State.THERE for block in blocks)
         left = sum(finding.severity is not Severity.NOTE for finding in plan.findings)
         if left and not done:
-            return f"nothing to change: the old host is named where it cannot be changed ({left} finding{'s' * (left != 1)} above)"
+            return f"nothing to change: the old host is named where it cannot be changed (findings above: {left})"
         there = f"; {done} settings block{'s' * (done != 1)} there already" if done else ""
         return f"nothing to do: no settings of {plan.target.source.id} found{there}"
     files = f"{count} file{'s' * (count != 1)}"

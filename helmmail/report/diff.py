@@ -53,6 +53,16 @@ def unified(
     return "".join(parts)
 
 
+def window(document: Document, splices: Sequence[Splice]) -> tuple[int, int]:
+    """The offsets between which the lines of a diff lie, in the document before the edit and, by the text that
+    the edit adds, in the one after it.
+    """
+    grown = sum(len(splice.text) for splice in splices)
+    first = max(document.line_of(splices[0].start) - CONTEXT - 1, 0)
+    last = document.line_of(min(splices[-1].end + grown, len(document.text))) + CONTEXT + 2
+    return document.line_offset(first), document.line_offset(last)
+
+
 def _lines(text: str) -> list[str]:
     lines = text.split("\n")
     last = lines.pop()

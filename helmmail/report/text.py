@@ -72,13 +72,14 @@ def paint_diff(diff: str, style: Style) -> str:
     if not style.colour:
         return diff
     painted = []
-    for line in diff.splitlines(keepends=True):
-        body, end = line.rstrip("\n"), line[len(line.rstrip("\n")) :]
+    # Lines end at LF only: a value may hold U+0085, at which str.splitlines would part it.
+    for line in diff.split("\n")[:-1]:
+        body, end = line, "\n"
         if body.startswith(("--- ", "+++ ")):
             body = style.paint(body, "bold")
         elif body.startswith("@@"):
             body = style.paint(body, "blue")
-        elif body[:1] in "+-":
+        elif body.startswith(("+", "-")):
             body = style.paint(body, "green" if body[0] == "+" else "red")
         painted.append(body + end)
     return "".join(painted)

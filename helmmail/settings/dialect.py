@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from helmmail.document.edit import is_true
@@ -198,6 +198,7 @@ def _shape(data: Mapping[str, Any], at: tuple[str, ...]) -> Shape:
 _WORD_BREAK = re.compile(r"[^0-9A-Za-z]+")
 
 
+@cache
 def fold(name: str) -> str:
     """A name without case and separators: `SMTP_USER_NAME` and `smtpUserName` are one."""
     return _WORD_BREAK.sub("", name).lower()

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from helmmail.document.source import Document, block_body
-from helmmail.document.tree import Anchors, Kind, Node, YamlError, parse
+from helmmail.document.tree import Anchors, Kind, Node, Tree, YamlError, parse
 from helmmail.settings.carriers import Carrier, LineCarrier, ListCarrier, MapCarrier, PairCarrier, Path
 from helmmail.settings.dialect import Dialects
 from helmmail.settings.manifest import is_encrypted, is_encrypted_text, kind_of
@@ -30,7 +30,7 @@ def carriers(document: Document, dialects: Dialects, near: Sequence[int] | None 
     finder = _Finder(document, dialects, None if near is None else sorted(near))
     for root in document.roots:
         if not is_encrypted(root):
-            yield from finder.search(root, ())
+            yield from finder.search(root, (), document.tree.anchors)
 
 
 class _Finder:
@@ -42,9 +42,8 @@ class _Finder:
         self.mail_search = dialects.generic.mail.search
         self.mail = dialects.generic.speaks_of_mail
 
-    def search(self, root: Node, path: Path) -> Iterator[Carrier]:
-        """The carriers below `root`, which stands at `path`."""
-        anchors = Anchors(root if "&" in self.document.text else None)
+    def search(self, root: Node, path: Path, anchors: Anchors) -> Iterator[Carrier]:
+        """The carriers below `root`, which stands at `path` in a text with these anchors."""
         near = None if anchors else self.near
         kind = kind_of(root)
         stores = [(key, root.get(key)) for key in _STORES.get(kind, ())]
@@ -116,12 +115,12 @@ class _Finder:
     def _embedded(self, node: Node, at: Path) -> Iterator[Carrier]:
         start, end = block_body(self.document, node)
         try:
-            roots = parse(self.document.masked[start:end], start).roots
+            tree = parse(self.document.masked[start:end], start)
         except YamlError:
-            roots = []
-        if roots and all(root.kind is Kind.MAP for root in roots):
-            for root in roots:
-                yield from self.search(root, at)
+            tree = Tree()
+        if tree.roots and all(root.kind is Kind.MAP for root in tree.roots):
+            for root in tree.roots:
+                yield from self.search(root, at, tree.anchors)
             return
         sections = list(_SECTION.finditer(self.document.masked, start, end))
         first = sections[0].start() if sections else end

@@ -33,6 +33,21 @@ def is_encrypted_text(document: Document) -> bool:
     return document.is_dotenv and re.search(r"^sops_mac=", document.text, re.MULTILINE) is not None
 
 
+_HOST_NAME = re.compile(r"(?:mail|smtp)\w{0,40}?(?:host|server|addr|url|dsn)\w{0,20}[\"']?[ \t]*[:=]", re.IGNORECASE)
+
+
+def has_templated_mail(text: str) -> bool:
+    """Whether a text has a line that gives a mail server by a template expression."""
+    at = text.find("{{")
+    while at >= 0:
+        line = text[max(text.rfind("\n", 0, at) + 1, at - 200) : at]
+        if "#" not in line and _HOST_NAME.search(line):
+            return True
+        end = text.find("\n", at)
+        at = text.find("{{", end) if end >= 0 else -1
+    return False
+
+
 def may_make_secrets(text: str) -> bool:
     """Whether a text can hold what makes a Secret: a manifest, a generator, a file of SOPS."""
     return ("Secret" in text and _KIND.search(text) is not None) or "secretGenerator:" in text or "\nsops:" in text

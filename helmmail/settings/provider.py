@@ -109,6 +109,7 @@ class Providers:
     def __init__(self, providers: Iterable[Provider]) -> None:
         """Later providers replace earlier ones of the same id."""
         self._by_id = {provider.id: provider for provider in providers}
+        self._owners: dict[str, Provider | None] = {}
 
     @classmethod
     def load(cls, extra: Iterable[Provider] = ()) -> Providers:
@@ -141,7 +142,9 @@ class Providers:
 
     def owner(self, host: str) -> Provider | None:
         """The provider that `host` belongs to."""
-        return next((provider for provider in self._by_id.values() if provider.owns(host)), None)
+        if host not in self._owners:
+            self._owners[host] = next((provider for provider in self._by_id.values() if provider.owns(host)), None)
+        return self._owners[host]
 
     def _names(self) -> list[str]:
         return [name for provider in self._by_id.values() for name in (provider.id, *provider.aliases)]

@@ -54,6 +54,9 @@ class Reader:
                 if held is None or score > held[0]:
                     best[entry.key_start, owner] = (score, block)
         unique = {id(block): block for _, block in best.values()}
+        for block in unique.values():
+            if block.shape is not None and len(block.names.get(block.host_entry.key_start, ())) < 2:
+                self._words.complete(block)
         return sorted(unique.values(), key=lambda block: block.host_entry.key_start)
 
     def read(self, carrier: Carrier) -> list[Block]:
@@ -136,8 +139,6 @@ class Reader:
             )
             block.sender_parameter = dialect.sender_parameter
             block.truth = str(dialect.data.get("truth", ""))
-            if len(hosts[0][0]) == 1:
-                self._words.complete(block)
             yield score, block
 
 

@@ -98,7 +98,8 @@ class Words:
         known = block.shape.names if block.shape is not None else frozenset()
         settled = set(block.settings) - set(HOST_ROLES) if block.shape is not None else set()
         strays: list[tuple[str, Entry]] = []
-        for folded, entry in self._entries(block.carrier):
+        mail_only = block.shape is not None and bool(stem)
+        for folded, entry in self._entries(block.carrier, mail_only=mail_only):
             if entry.key_start in own or (entry.name,) in known:
                 continue
             if stem is None or not folded.startswith(stem):
@@ -131,15 +132,22 @@ class Words:
         elif word in generic.ambiguous:
             block.unclear.extend(near(block.host_entry, [entry]))
 
-    def _entries(self, carrier: Carrier) -> Iterable[tuple[str, Entry]]:
-        """A carrier's entries with their folded names, and those of maps below it that only group them."""
-        for entry in carrier.entries:
-            folded = fold(entry.name)
-            if entry.value.form is Form.OTHER and folded in _GROUPS:
+    def _entries(self, carrier: Carrier, *, mail_only: bool) -> Iterable[tuple[str, Entry]]:
+        """A carrier's entries with their folded names, and those of maps below it that only group them.
+
+        With `mail_only`, those whose names do not speak of mail are passed over.
+        """
+        for name in carrier.names:
+            folded = fold(name)
+            if folded in _GROUPS:
                 prefix = folded if folded in ("ssl", "starttls") else ""
-                yield from ((prefix + fold(each.name), each) for each in carrier.below_entry(entry))
-            else:
-                yield folded, entry
+                for entry in carrier.find((name,)):
+                    if entry.value.form is Form.OTHER:
+                        yield from ((prefix + fold(each.name), each) for each in carrier.below_entry(entry))
+                    else:
+                        yield folded, entry
+            elif not mail_only or self._generic.speaks_of_mail(name):
+                yield from ((folded, entry) for entry in carrier.find((name,)))
 
 
 def _plausible_host(text: str) -> bool:

@@ -154,7 +154,7 @@ def test_a_files_name_says_what_it_holds(path: str, template: bool, dotenv: bool
     ("# x\u2028y\u2029z\na: 1\n", "a", 2, 1),
     ("# x\x85y\n", "y", 1, 5),
     ("# \x0b\x0c\x1c\na: 1\n", "a", 2, 1),
-    ("# old mac\rstill one line\na: 1\n", "a", 2, 1),
+    ("# old mac\rone line\nb: 1\n", "b", 2, 1),
     ("😀: 1\n", "1", 1, 4),
     ("é: 1\n", "1", 1, 4),
     ("e\u0301: 1\n", "1", 1, 5),

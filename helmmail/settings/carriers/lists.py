@@ -86,13 +86,12 @@ class ListCarrier(Carrier):
         anchor = value.start
         if value.anchor:
             anchor = source.rfind("&" + value.anchor, like.start, value.start)
-        copy = (
-            source[like.start : like.key_start]
-            + name
-            + source[like.key_end : anchor]
-            + spell(text, style, flow=True)
-            + source[value.end : like.end]
-        )
+        parts = sorted([(like.key_start, like.key_end, name), (anchor, value.end, spell(text, style, flow=True))])
+        copy, at = "", like.start
+        for start, end, new in parts:
+            copy += source[at:start] + new
+            at = end
+        copy += source[at : like.end]
         return self._place(after, without_comments(copy))
 
     def insert_reference(self, after: Entry, name: str, secret: str, key: str, like: Entry | None) -> Splice:

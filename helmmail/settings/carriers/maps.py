@@ -125,7 +125,11 @@ class MapCarrier(Carrier):
 
     def refer(self, entry: Entry, secret: str, key: str, like: Entry | None) -> Splice:
         """See Carrier."""
-        return Splice(entry.start, entry.end, self._reference(entry.name, secret, key, like, entry))
+        end = entry.end
+        if entry.value.style in ("|", ">"):
+            # A block scalar ends behind its last line's end, which stays.
+            end = entry.start + len(self.document.text[entry.start : end].rstrip("\r\n"))
+        return Splice(entry.start, end, self._reference(entry.name, secret, key, like, entry))
 
     def _reference(self, name: str, secret: str, key: str, like: Entry | None, sibling: Entry) -> str:
         if like is not None and like.carrier.document is self.document:
