@@ -5,6 +5,7 @@ What is planted is known beforehand, so that a test can say what has to become o
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ class Planted:
     names: Names
     fate: str
     present: frozenset[str] = frozenset()
+    tail: int = 0
+    """How many entries at the end belong to another branch, and stay."""
 
     def __repr__(self) -> str:
         return f"<{self.kind} {'/'.join(self.path)} {self.names.host} {self.fate}>"
@@ -187,6 +190,10 @@ class _Builder:
         self.actions.append(found)
         return found
 
+    def action_on_one_line(self) -> str:
+        self.actions.append("{{ .Values.mail | quote }}")
+        return "{{ .Values.mail | quote }}"
+
     # -- pieces: lists of lines, without the indent of what is around
 
     def indented(self, lines: Sequence[str], by: int | None = None) -> list[str]:
@@ -262,6 +269,8 @@ class _Builder:
             return self.below(f"{key}:", [f"<<: *{self.pick(self.maps)}", *self.entry(0)])
         if kind == 9:
             return [f"{key}: [", *self.indented([f"{self.scalar(flow=True)},{self.end_of_line()}" for _ in range(2)]), "]"]
+        if kind == 11 and self.chance(15):
+            return [f"? {key}{self.end_of_line()}", f": {self.scalar()}{self.end_of_line()}"]
         if kind == 10 and self.template and depth:
             return self.controlled([self.entry(depth - 1), self.entry(depth - 1)])
         return [f"{key}: {self.scalar()}{self.end_of_line()}"]
@@ -309,8 +318,7 @@ class _Builder:
     def mail(self) -> list[str]:
         """Mail settings of some kind, under a key that stands nowhere else."""
         kinds = [self.env_map, self.env_list, self.env_map, self.native, self.generic, self.dotenv]
-        if self.template:
-            kinds.append(self.branches)
+        kinds += [self.branches] if self.template else [self.shared, self.merged]
         return self.pick(kinds)()
 
     def fate(self) -> str:
@@ -336,9 +344,13 @@ class _Builder:
             found.append((names.sender, self.pick(("old@example.org", "Some App <old@example.org>"))))
         for name in (names.user, names.password):
             if name and self.chance(35):
-                found.append((name, self.pick(("@reference", "@direct", "@flow", "@empty", "s3cr3t é"))))
+                found.append((name, self.pick(("@reference", "@direct", "@flow", "@empty", "s3cr3t é", "@action"))))
+                if found[-1][1] == "@action" and not self.template:
+                    found[-1] = (name, "s3cr3t")
         while self.chance(45):
             found.append((self.fresh("OTHER_"), self.pick(_WORDS[:9])))
+        if self.chance(3):
+            found.append(found[0])
         return [found.pop(self.number(0, len(found) - 1)) for _ in range(len(found))]
 
     def spelled(self, text: str, *, string: bool = False) -> str:
@@ -358,14 +370,21 @@ class _Builder:
         return [f"{name}:{self.end_of_line()}", *self.indented(inner)]
 
     def map_entry(self, name: str, value: str, *, references: bool) -> list[str]:
+        if value == "@action":
+            return [f"{name}: {self.action_on_one_line()}{self.end_of_line()}"]
         if value.startswith("@"):
             if value == "@empty" or not references:
                 return [f"{name}: {self.pick(('', '~', _double('')))}".rstrip() + self.end_of_line()]
             return self.reference(name, value)
-        prefix = f"&{self.fresh('mail')} " if self.chance(4) else ""
+        prefix = f"&{self.fresh('mail')} " if self.chance(4) else "!!str " if self.chance(2) else ""
         key = _double(name) if self.chance(5) else name
-        if self.chance(2):
+        form = self.number(0, 49)
+        if form == 49:
             return [f"{key}:", *self.indented([prefix + self.spelled(value)])]
+        if form == 48 and "@" not in value:
+            return [f"{key}: {self.pick(('|-', '>-', '|'))}", *self.indented([value])]
+        if form == 47:
+            return [f"{key}:\t{prefix}{self.spelled(value)}"]
         return [f"{key}: {prefix}{self.spelled(value)}{self.end_of_line()}"]
 
     def block(self, names: Names, fate: str, *, references: bool) -> tuple[list[str], frozenset[str]]:
@@ -385,8 +404,12 @@ class _Builder:
             pairs = [(name, value) for name, value in self.settings(names, fate) if not value.startswith("@")]
             self.plant("map", (key,), names, fate, frozenset(name for name, _ in pairs))
             comma = self.pick((", ", ",  "))
-            inner = comma.join(f"{name}: {self.spelled(value)}" for name, value in pairs)
-            return [f"{key}: {{{inner}}}{self.end_of_line()}"]
+            entries = [f"{name}: {self.spelled(value)}" for name, value in pairs]
+            if self.chance(40):
+                last = self.pick(("", ","))
+                ends = [f",{self.end_of_line()}"] * (len(entries) - 1) + [f"{last}{self.end_of_line()}"]
+                return [f"{key}: {{", *self.indented([entry + end for entry, end in zip(entries, ends, strict=True)]), "}"]
+            return [f"{key}: {{{comma.join(entries)}}}{self.end_of_line()}"]
         lines, present = self.block(names, fate, references=True)
         self.plant("map", (key,), names, fate, present)
         return self.below(f"{key}:", lines)
@@ -402,14 +425,18 @@ class _Builder:
                 inner = ["valueFrom:", *self.indented(["secretKeyRef:", *self.indented(["name: app-secret", f"key: {name}"])])]
                 lines += self.item([f"name: {shown}{self.end_of_line()}", *inner])
                 continue
-            text = _double("") if value == "@empty" else self.spelled(value, string=True)
+            if value == "@action":
+                text = self.action_on_one_line()
+            else:
+                text = _double("") if value == "@empty" else self.spelled(value, string=True)
             style = self.number(0, 9)
             if style == 9:
                 lines.append(f"- {{name: {shown}, value: {text}}}")
             elif style == 8:
                 lines += self.item([f"value: {text}", f"name: {shown}{self.end_of_line()}"])
             else:
-                lines += self.item([f"name: {shown}{self.end_of_line()}", f"value: {text}{self.end_of_line()}"])
+                between = [self.comment()] if self.chance(4) else []
+                lines += self.item([f"name: {shown}{self.end_of_line()}", *between, f"value: {text}{self.end_of_line()}"])
         self.plant("list", (key,), names, fate, frozenset(name for name, _ in pairs))
         return self.below(f"{key}:", lines, sequence=True)
 
@@ -448,10 +475,28 @@ class _Builder:
         """An env map whose host is the old one under `if` and another under `else`."""
         key, names = self.fresh("envVars"), self.pick(ENV_DIALECTS)
         moving, present = self.block(names, "moves", references=True)
-        staying, _ = self.block(names, "stays", references=True)
-        self.plant("branches", (key,), names, "moves", present)
+        staying, others = self.block(names, "stays", references=True)
+        self.planted.append(Planted("branches", (key,), names, "moves", present, len(others)))
         around = [f"{self.fresh('BEFORE_')}: x"] if self.chance(50) else []
         return self.below(f"{key}:", [*around, *self.controlled([moving, staying])])
+
+    def shared(self) -> list[str]:
+        """A host with an anchor, and an env map that takes it by an alias."""
+        key, anchor, names = self.fresh("envVars"), self.fresh("host"), self.pick(ENV_DIALECTS)
+        home = self.fresh("mailHost")
+        lines, present = self.block(names, "moves", references=True)
+        lines = [f"{names.host}: *{anchor}" if line.startswith(f"{names.host}: ") and "&" not in line else line for line in lines]
+        self.plant("map", (key,), names, "moves", present)
+        self.plant("anchor", (home,), names, "moves", present)
+        return [f"{home}: &{anchor} {self.spelled(OLD_HOST)}", *self.below(f"{key}:", lines)]
+
+    def merged(self) -> list[str]:
+        """An env map with an anchor, and one that takes it in by a merge key."""
+        key, anchor, names = self.fresh("envVars"), self.fresh("common"), self.pick(ENV_DIALECTS)
+        lines, present = self.block(names, "moves", references=True)
+        self.plant("map", (key,), names, "moves", present)
+        other = self.below(f"{self.fresh('envVars')}:", [f"<<: *{anchor}", f"{self.fresh('OTHER_')}: x"])
+        return [*self.below(f"{key}: &{anchor}", lines), *self.noise(), *other]
 
     def secret_template(self) -> list[str]:
         key = self.fresh("MARK_")
@@ -497,7 +542,7 @@ class _Builder:
 
     def deepen(self, start: int, path: tuple[str, ...]) -> None:
         self.planted[start:] = [
-            Planted(each.kind, (*path, *each.path), each.names, each.fate, each.present) for each in self.planted[start:]
+            dataclasses.replace(each, path=(*path, *each.path)) for each in self.planted[start:]
         ]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
+from helmmail.document.template import actions
+
 _CONTROL = re.compile(r"\{\{-?\s*(?P<word>if|with|range|define|block|else|end)\b")
 
 
@@ -15,7 +17,10 @@ class Branches:
         self._starts: list[int] = [0]
         self._paths: list[tuple[int, ...]] = [()]
         path: list[int] = []
-        for number, match in enumerate(_CONTROL.finditer(text), start=1):
+        for number, (start, _) in enumerate(actions(text, template=True), start=1):
+            match = _CONTROL.match(text, start)
+            if match is None:
+                continue
             if match["word"] in ("else", "end"):
                 if path:
                     path.pop()

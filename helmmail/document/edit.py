@@ -40,9 +40,11 @@ def in_order(splices: Iterable[Splice]) -> list[Splice]:
     return sorted(splices, key=lambda splice: (splice.start, splice.end))
 
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _PLAIN_UNSAFE = re.compile(
-    r"^[-?:](?:\s|$)|^[,\[\]{}#&*!|>'\"%@`]|^\s|\s$|:(?:\s|$)|\s#|[\x00-\x1f\x7f\x85\u2028\u2029\ufeff]|^---|^\.\.\."
+    r"^[-?:](?:\s|$)|^[,\[\]{}#&*!|>'\"%@`]|^\s|\s$|:(?:\s|$)|\s#|[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]|^---|^\.\.\.|^(?:=|<<)$"
 )
+_ESCAPED = re.compile(r"[\\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -52,13 +54,18 @@ def spell(text: str, style: str, *, flow: bool = False) -> str:
     Plain text that YAML would not read back as the same string is quoted.
     """
     if style not in ("'", '"'):
-        safe = not _PLAIN_UNSAFE.search(text) and reads_as_text(text) and not (flow and re.search(r"[,\[\]{}]", text))
+        safe = not _PLAIN_UNSAFE.search(text) and reads_as_text(text) and not (flow and re.search(r"[,\[\]{}:?]", text))
         if safe:
             return text
         style = '"'
-    if style == "'" and not re.search(r"[\x00-\x1f\x7f\x85\u2028\u2029]", text):
+    if style == "'" and not _UNPRINTABLE.search(text):
         return "'" + text.replace("'", "''") + "'"
-    return '"' + "".join(_ESCAPES.get(char, char) for char in text) + '"'
+    return '"' + _ESCAPED.sub(_escape, text) + '"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    return _ESCAPES.get(char) or (f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}")
 
 
 _TRUE_WORDS = {"true": "false", "yes": "no", "on": "off", "y": "n", "1": "0", "enabled": "disabled", "t": "f"}

@@ -147,14 +147,19 @@ class Document:
         return ((BOM if self.bom else "") + text).encode()
 
 
+def _open(path: str, flags: int) -> int:
+    # Without waiting, as the opening of a named pipe would for its writer.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def read_bytes(path: str) -> bytes:
     """The bytes of a file; raises InputError where it is missing, unreadable, no file, or too large."""
     try:
-        kind = os.stat(path).st_mode
-        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
-            raise InputError(f"{path}: a pipe or device, not a file; give a file")
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with open(path, "rb", opener=_open) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError(f"{path}: a pipe or device, not a file; give a file")
+            size = status.st_size
             if size > MAX_BYTES:
                 raise InputError(
                     f"{path}: {size / 1048576:.0f} MiB is more than helmmail reads ({MAX_BYTES // 1048576} MiB); "

@@ -7,31 +7,18 @@ positions in the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 FILLER = "\ue000"
 """Stands for each character of an expression: a private-use character, plain text to YAML (YAML 1.2, 5.1)."""
 
-# A Go template action (text/template): a comment, or tokens among which strings may hold "}}".
-# Bounded and possessive, so that an unclosed brace costs no more than its neighbourhood.
-_COMMENT = r"\{\{-?[ \t]*/\*(?:[^*]|\*(?!/)){0,65536}+\*/[ \t]*-?\}\}"
-_LOOSE = r"\{\{[^\n]{0,4096}?\}\}"
-_SUBSTITUTION = r"\$\{[^{}\n]{0,4096}+\}"
-
-
-def _action(newline: str) -> str:
-    strings = rf"\"(?:\\.|[^\"\\\n])*+\"|`[^`{newline}]*+`|'(?:\\.|[^'\\\n])'"
-    return rf"\{{\{{(?:{strings}|[^\"`}}{newline}]|\}}(?!\}})){{0,16384}}+\}}\}}"
-
-
-def _pattern(action: str) -> re.Pattern[str]:
-    control = rf"(?P<control>^[ \t]*+(?:(?:{action})[ \t]*+)++(?=\r?$|\#))"
-    return re.compile(rf"{control}|(?P<inline>{action}|{_SUBSTITUTION})", re.MULTILINE)
-
-
-_TEMPLATE = _pattern(f"{_COMMENT}|{_action('')}|{_LOOSE}")
-_PLAIN = _pattern(f"{_action(chr(92) + 'n')}|{_LOOSE}")
+_COMMENT = re.compile(r"\{\{-?[ \t]*/\*")
+_COMMENT_END = re.compile(r"\*/[ \t]*-?\}\}")
+# What decides where an action ends: its strings, which may hold braces; another action's start; its own end.
+_TOKEN = re.compile(r"\"(?:\\.|[^\"\\\n]){0,4096}\"|`[^`]{0,4096}`|'(?:\\.|[^'\\\n])'|\{\{|\}\}|\n")
+_SUBSTITUTION = re.compile(r"\$\{[^{}\n]{0,4096}\}")
 _NOT_BREAK = re.compile(r"[^\r\n]")
+_MAX_ACTION = 16_384
 
 
 def has_expressions(text: str) -> bool:
@@ -47,16 +34,86 @@ def mask(text: str, *, template: bool, control: str = " ") -> str:
     """
     if not has_expressions(text):
         return text
+    parts: list[str] = []
+    at = 0
+    for start, end, alone in _alone(text, actions(text, template=template)):
+        parts.append(_substituted(text[at:start]))
+        found = text[start:end]
+        if not alone:
+            parts.append(FILLER * len(found))
+        elif control == " ":
+            parts.append(_NOT_BREAK.sub(" ", found))
+        else:
+            parts.append("\n".join(_as_comment(line) for line in found.split("\n")))
+        at = end
+    parts.append(_substituted(text[at:]))
+    return "".join(parts)
 
-    def hide(match: re.Match[str]) -> str:
-        found = match[0]
-        if match["control"] is None:
-            return FILLER * len(found)
-        if control == " ":
-            return _NOT_BREAK.sub(" ", found)
-        return "\n".join(_as_comment(line) for line in found.split("\n"))
 
-    return (_TEMPLATE if template else _PLAIN).sub(hide, text)
+def _substituted(text: str) -> str:
+    if "${" not in text:
+        return text
+    return _SUBSTITUTION.sub(lambda match: FILLER * len(match[0]), text)
+
+
+def actions(text: str, *, template: bool) -> Iterator[tuple[int, int]]:
+    """The spans of all actions (text/template), in one pass: what is not closed is plain text."""
+    start = text.find("{{")
+    comments = True
+    while start >= 0:
+        if comments and _COMMENT.match(text, start):
+            end = _COMMENT_END.search(text, start)
+            comments = end is not None
+            if end is not None and (template or "\n" not in text[start : end.end()]):
+                yield start, end.end()
+                start = text.find("{{", end.end())
+                continue
+        end_at, following = _action_end(text, start, template=template)
+        if end_at:
+            yield start, end_at
+        start = (
+            following
+            if following >= 0 and text.startswith("{{", following)
+            else text.find("{{", max(following, start + 2))
+        )
+
+
+def _action_end(text: str, start: int, *, template: bool) -> tuple[int, int]:
+    """Where the action that starts here ends (0: it does not), and where to look for the next one."""
+    limit = min(len(text), start + _MAX_ACTION)
+    for token in _TOKEN.finditer(text, start + 2, limit):
+        word = token[0]
+        if word == "}}":
+            return token.end(), token.end()
+        if word == "{{":
+            return 0, token.start()
+        if not template and "\n" in word:
+            return 0, start + 2 + text[start + 2 : token.end()].index("\n")
+    return 0, limit
+
+
+def _alone(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, bool]]:
+    """The spans of actions, each with whether nothing but actions (and a comment) stands on its lines."""
+    line: list[tuple[int, int]] = []
+    clean = True
+    at = 0
+    for start, end in spans:
+        gap = text[at:start]
+        if "\n" in gap or not line:
+            yield from _of_line(line, clean=clean, tail=gap)
+            line = []
+            clean = not gap.rpartition("\n")[2].strip()
+        else:
+            clean = clean and not gap.strip()
+        line.append((start, end))
+        at = end
+    yield from _of_line(line, clean=clean, tail=text[at : text.find("\n", at) if "\n" in text[at:] else len(text)])
+
+
+def _of_line(line: Sequence[tuple[int, int]], *, clean: bool, tail: str) -> Iterator[tuple[int, int, bool]]:
+    rest = tail.partition("\n")[0].lstrip(" \t")
+    alone = clean and (not rest.rstrip("\r") or rest.startswith("#"))
+    yield from ((start, end, alone) for start, end in line)
 
 
 def _as_comment(line: str) -> str:

@@ -231,7 +231,8 @@ def _close(node: Node, end: int) -> None:
 
 def _explain(error: Any, text: str, base: int) -> YamlError:
     if hasattr(error, "position"):
-        return YamlError(error.reason, error.position + base)
+        # libyaml gives this place in bytes.
+        return YamlError(error.reason, max(text.find(chr(error.character)), 0) + base)
     problem = error.problem or error.context or "not YAML"
     if error.context and error.problem:
         problem = f"{error.problem} ({error.context})"
@@ -259,7 +260,7 @@ _FALSE = frozenset({"n", "no", "false", "off"})
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _NUMBER = re.compile(
     r"[-+]?(?:[0-9][0-9_]*|0o?[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|\.inf|\.nan)"
-    r"(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+|[0-9]+(?::[0-5]?[0-9])+",
+    r"(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9_]*)?",
     re.IGNORECASE,
 )
 

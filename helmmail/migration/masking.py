@@ -60,17 +60,20 @@ def _conceal(match: re.Match[str]) -> str:
     if not is_credential(match["name"]) or value.lower() in _HARMLESS or value == MASK:
         return match[0]
     if _EXPRESSION.fullmatch(value):
-        return match[0][: match.start("value") - match.start()] + conceal_defaults(value)
+        return match[0][: match.start("value") - match.start()] + _conceal_defaults(value)
     return f"{match['name']}{match['equals']}{MASK}"
 
 
-_STRING = re.compile(r"\"(?:\\.|[^\"\\])+\"|`[^`]+`")
-_DEFAULT = re.compile(r"(\$\{[^{}:=?+-]*:?[-=?+])[^{}]+\}")
+# Texts in an expression, where a credential may stand as a default.
+_STRING = re.compile(r"[\"`](?P<text>(?:\\.|[^\"`\\])+)[\"`]")
+_DEFAULT = re.compile(r"\$\{[^{}:=?+-]*:?[-=?+](?P<text>[^{}]+)\}")
 
 
-def conceal_defaults(expression: str) -> str:
-    """An expression without the texts in it: a credential may stand there as a default."""
-    return _DEFAULT.sub(rf"\1{MASK}}}", _STRING.sub(f'"{MASK}"', expression))
+def _conceal_defaults(expression: str) -> str:
+    for pattern in (_STRING, _DEFAULT):
+        for match in reversed(list(pattern.finditer(expression))):
+            expression = expression[: match.start("text")] + MASK + expression[match.end("text") :]
+    return expression
 
 
 def _secret_spans(document: Document, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -112,3 +115,7 @@ def _scalar_span(document: Document, node: Node) -> Iterator[tuple[int, int]]:
         start, end = node.start, node.end
     if document.masked[start:end].strip(FILLER):
         yield start, end
+    else:
+        for pattern in (_STRING, _DEFAULT):
+            for match in pattern.finditer(document.text, start, end):
+                yield match.span("text")
