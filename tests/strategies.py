@@ -381,7 +381,7 @@ class _Builder:
         form = self.number(0, 49)
         if form == 49:
             return [f"{key}:", *self.indented([prefix + self.spelled(value)])]
-        if form == 48 and "@" not in value:
+        if form == 48 and "@" not in value and not self.template:
             return [f"{key}: {self.pick(('|-', '>-', '|'))}", *self.indented([value])]
         if form == 47:
             return [f"{key}:\t{prefix}{self.spelled(value)}"]
@@ -404,7 +404,7 @@ class _Builder:
             pairs = [(name, value) for name, value in self.settings(names, fate) if not value.startswith("@")]
             self.plant("map", (key,), names, fate, frozenset(name for name, _ in pairs))
             comma = self.pick((", ", ",  "))
-            entries = [f"{name}: {self.spelled(value)}" for name, value in pairs]
+            entries = [f"{name}: {self.spelled(value)}" for name, value in pairs if "?" not in value]
             if self.chance(40):
                 last = self.pick(("", ","))
                 ends = [f",{self.end_of_line()}"] * (len(entries) - 1) + [f"{last}{self.end_of_line()}"]
@@ -430,7 +430,7 @@ class _Builder:
             else:
                 text = _double("") if value == "@empty" else self.spelled(value, string=True)
             style = self.number(0, 9)
-            if style == 9:
+            if style == 9 and "?" not in text:
                 lines.append(f"- {{name: {shown}, value: {text}}}")
             elif style == 8:
                 lines += self.item([f"value: {text}", f"name: {shown}{self.end_of_line()}"])

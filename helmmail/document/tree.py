@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import IntEnum
+from sys import intern
 from typing import Any
 
 MAX_DEPTH = 200
@@ -100,9 +101,6 @@ class Anchors:
         if node.anchor:
             self._by_name.setdefault(node.anchor, []).append(node)
 
-    def __bool__(self) -> bool:
-        return bool(self._by_name)
-
     def resolve(self, alias: Node) -> Node | None:
         """The node that an alias stands for (YAML 1.2, 7.1)."""
         before = [node for node in self._by_name.get(alias.value, ()) if node.start < alias.start]
@@ -110,14 +108,15 @@ class Anchors:
 
 
 class Tree:
-    """All that one text holds: the root of each document, every node in the order of the text, and the anchors."""
+    """All that one text holds: the root of each document, every node in the order of the text, anchors and aliases."""
 
-    __slots__ = ("anchors", "nodes", "roots")
+    __slots__ = ("aliases", "anchors", "nodes", "roots")
 
     def __init__(self) -> None:
         self.roots: list[Node] = []
         self.nodes: list[Node] = []
         self.anchors = Anchors()
+        self.aliases: list[Node] = []
 
 
 def parse(text: str, base: int = 0) -> Tree:
@@ -163,7 +162,10 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
         event = get_event()
         kind = type(event)
         if kind is scalar_event:
-            node = Node(scalar, event.start_mark.index + base, event.end_mark.index + base, event.value, event.style)
+            value = event.value
+            # The same names and words come again and again, in this text and the next.
+            value = intern(value) if len(value) < 40 else value
+            node = Node(scalar, event.start_mark.index + base, event.end_mark.index + base, value, event.style)
             if event.anchor or event.ctag:
                 _read_properties(node, event, text, base)
                 tree.anchors.add(node)
@@ -181,6 +183,7 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
                 tree.anchors.add(node)
         elif kind is alias_event:
             node = Node(alias, event.start_mark.index + base, event.end_mark.index + base, event.anchor, "")
+            tree.aliases.append(node)
         elif kind in collection_end:
             assert container is not None
             _close(container, event.end_mark.index + base)

@@ -63,12 +63,16 @@ def same_nodes(before: Document, after: Document, splices: Sequence[Splice]) -> 
     shift = at = 0
     for splice in [*splices, None]:
         end = len(before.text) + 1 if splice is None else splice.start
-        if old.tokens(at, end) != new.tokens(at + shift, end + shift):
+        if not old.same(new, (at, end), (at + shift, end + shift)):
             place = before.place(min(at, len(before.text)))
             raise ProofError(f"{place}: nodes outside the plan changed between here and offset {end}")
         if splice is not None:
             shift += len(splice.text) - (splice.end - splice.start)
             at = splice.end
+
+
+_CHUNK = 4096
+"""Nodes that are compared at a time, which bounds the memory that it takes."""
 
 
 class _Nodes:
@@ -78,19 +82,34 @@ class _Nodes:
         self._nodes = document.tree.nodes
         self._starts = [node.outer for node in self._nodes]
 
-    def tokens(self, start: int, end: int) -> list[tuple[object, ...]]:
-        """What the nodes that start in `[start, end)` are; empty ones at a bound belong to the edit there."""
-        nodes = self._nodes[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
-        while nodes and nodes[0].end == start:
-            nodes = nodes[1:]
+    def same(self, other: _Nodes, here: tuple[int, int], there: tuple[int, int]) -> bool:
+        """Whether the nodes that start in a span are those that start in another document's span."""
+        mine, theirs = self._between(*here), other._between(*there)
+        if len(mine) != len(theirs):
+            return False
+        return all(
+            self._tokens(mine[at : at + _CHUNK], here[1]) == other._tokens(theirs[at : at + _CHUNK], there[1])
+            for at in range(0, len(mine), _CHUNK)
+        )
+
+    def _between(self, start: int, end: int) -> range:
+        """The numbers of the nodes that start in `[start, end)`; empty ones at a bound belong to the edit there."""
+        first, last = bisect_left(self._starts, start), bisect_left(self._starts, end)
+        while first < last and self._nodes[first].end == start:
+            first += 1
+        return range(first, last)
+
+    def _tokens(self, numbers: range, end: int) -> list[tuple[object, ...]]:
+        """What nodes are; a scalar that reaches over `end` without its text."""
+        nodes = self._nodes[numbers.start : numbers.stop]
         tokens: list[tuple[object, ...]] = [
             (node.kind, node.depth, node.value, node.style, node.anchor, node.tag) for node in nodes
         ]
         for index in range(len(nodes) - 1, -1, -1):
-            if nodes[index].kind is Kind.SCALAR and nodes[index].end > end:
+            if nodes[index].end <= end:
+                break
+            if nodes[index].kind is Kind.SCALAR:
                 kind, depth, _, style, anchor, tag = tokens[index]
                 tokens[index] = (kind, depth, None, style, anchor, tag)
-                break
-            if nodes[index].end <= end:
                 break
         return tokens

@@ -30,7 +30,7 @@ def carriers(document: Document, dialects: Dialects, near: Sequence[int] | None 
     finder = _Finder(document, dialects, None if near is None else sorted(near))
     for root in document.roots:
         if not is_encrypted(root):
-            yield from finder.search(root, (), document.tree.anchors)
+            yield from finder.search(root, (), document.tree)
 
 
 class _Finder:
@@ -42,9 +42,13 @@ class _Finder:
         self.mail_search = dialects.generic.mail.search
         self.mail = dialects.generic.speaks_of_mail
 
-    def search(self, root: Node, path: Path, anchors: Anchors) -> Iterator[Carrier]:
-        """The carriers below `root`, which stands at `path` in a text with these anchors."""
-        near = None if anchors else self.near
+    def search(self, root: Node, path: Path, tree: Tree) -> Iterator[Carrier]:
+        """The carriers below `root`, which stands at `path` in `tree`."""
+        anchors = tree.anchors
+        near = self.near
+        if near is not None and tree.aliases:
+            # What an alias stands for is there as well.
+            near = sorted(near + [alias.start for alias in tree.aliases if _stands_for(alias, anchors, near)])
         kind = kind_of(root)
         stores = [(key, root.get(key)) for key in _STORES.get(kind, ())]
         if kind == "ExternalSecret":
@@ -87,7 +91,8 @@ class _Finder:
                 yield from self._embedded(node, at)
 
     def _map_matters(self, node: Node, at: Path) -> bool:
-        if at and (at[-1] in self.places or self.mail(at[-1])):
+        last = next((part for part in reversed(at) if not part.isdigit()), "")
+        if last in self.places or self.mail(last):
             return True
         hosts, mail = self.hosts, self.mail
         return any(key.value in hosts or mail(key.value) for key, _ in node.pairs)
@@ -120,7 +125,7 @@ class _Finder:
             tree = Tree()
         if tree.roots and all(root.kind is Kind.MAP for root in tree.roots):
             for root in tree.roots:
-                yield from self.search(root, at, tree.anchors)
+                yield from self.search(root, at, tree)
             return
         sections = list(_SECTION.finditer(self.document.masked, start, end))
         first = sections[0].start() if sections else end
@@ -138,6 +143,11 @@ def _is_compose(root: Node, path: Path) -> bool:
 def _holds(node: Node, offsets: list[int]) -> bool:
     index = bisect_left(offsets, node.start)
     return index < len(offsets) and offsets[index] <= node.end
+
+
+def _stands_for(alias: Node, anchors: Anchors, offsets: list[int]) -> bool:
+    target = anchors.resolve(alias)
+    return target is not None and _holds(target, offsets)
 
 
 def _env_from(document: Document, sources: Node, anchors: Anchors) -> tuple[str, ...]:
