@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.measure import Figures, side_by_side
 from bench.peers import LIBYAML, LOAD, READ, RUAMEL
+from tests.golden.cases import load
 
 HERE = Path(__file__).parent.parent
 OLD, NEW = "snap-mail.numerique.gouv.fr", "smtp.tem.scaleway.com"
@@ -63,65 +65,41 @@ def _yq() -> str:
 
 
 def fidelity(folder: Path) -> Lines:
-    """One value changed in every file that names the old host: is every other byte the same?"""
-    sources = sorted(_files_to_edit())
-    yield True, f"fidelity: the old host replaced in {len(sources)} files, every other byte the same"
-    editors: dict[str, Callable[[Path], None]] = {
-        "yq": _edit_yq,
-        "ruamel.yaml round trip": _edit_ruamel,
-        "helmmail": _edit_helmmail,
-    }
+    """Is every byte that has not to change the same? On files whose right result is known to the byte."""
+    single = dict(_host_alone())
+    yield True, f"fidelity: one value, the host, changed in {len(single)} files; every other byte the same"
+    editors: dict[str, Callable[[Path], None]] = {"yq": _edit_yq, "ruamel.yaml round trip": _edit_ruamel}
     for name, edit in editors.items():
         exact = 0
-        for number, source in enumerate(sources):
+        for number, (source, expected) in enumerate(single.items()):
             copy = folder / f"{name[:4]}{number}" / source.name
             copy.parent.mkdir()
             shutil.copyfile(source, copy)
             edit(copy)
-            exact += _host_lines_only(source.read_bytes(), copy.read_bytes())
-        ok = name != "helmmail" or exact == len(sources)
-        yield ok, f"  {name:34} {exact} / {len(sources)} exact"
+            exact += copy.read_bytes() == expected
+        yield True, f"  {name:34} {exact} / {len(single)} exact"
+    exact = total = 0
+    for case in load():
+        shutil.copytree(case.before, folder / case.name)
+        _move(folder / case.name, case.args)
+        for path in sorted(case.after.rglob("*")):
+            if path.is_file():
+                total += 1
+                exact += (folder / case.name / path.relative_to(case.after)).read_bytes() == path.read_bytes()
+    yield exact == total, f"  {'helmmail, the whole move':34} {exact} / {total} exact"
 
 
-def _files_to_edit() -> Iterator[Path]:
-    """Plain files where exactly the host changes: those that hold it as a value, host alone."""
+_ALONE = re.compile(rf"(?<![\w.:/@-]){re.escape(OLD)}(?![\w.:/-])")
+
+
+def _host_alone() -> Iterator[tuple[Path, bytes]]:
+    """Files that hold the old host, and only as whole values; and what they are with the new one."""
     for path in sorted((HERE / "fixtures/charts").glob("*/before/**/*")):
         if path.suffix in (".yaml", ".yml", ".gotmpl") and path.is_file():
-            text = path.read_bytes().decode("utf-8-sig")
-            if OLD in text and path.name not in ("helmfile.yaml",):
-                yield path
-
-
-def _host_lines_only(before: bytes, after: bytes) -> bool:
-    """Whether at least one line that names the host changed, and no line that names no mail setting did."""
-    old, new = before.split(b"\n"), after.split(b"\n")
-    if before == after:
-        return False
-    import difflib
-
-    for tag, first, last, _, _ in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag in ("replace", "delete") and not all(_is_mail(line) for line in old[first:last]):
-            return False
-    return True
-
-
-def _is_mail(line: bytes) -> bool:
-    lowered = line.lower()
-    words = (
-        b"mail",
-        b"smtp",
-        b"port",
-        b"host",
-        b"ssl",
-        b"tls",
-        b"from",
-        b"server",
-        b"address",
-        b"value:",
-        b"name:",
-        b"user",
-    )
-    return any(word in lowered for word in words)
+            text = path.read_bytes().decode()
+            values = [line for line in text.split("\n") if OLD in line]
+            if values and all("#" not in line and len(_ALONE.findall(line)) == line.count(OLD) for line in values):
+                yield path, _ALONE.sub(NEW, text).encode()
 
 
 def _edit_yq(path: Path) -> None:
@@ -133,9 +111,8 @@ def _edit_ruamel(path: Path) -> None:
     subprocess.run([PYTHON, "-c", RUAMEL, OLD, NEW, "write", str(path)], check=False, capture_output=True)
 
 
-def _edit_helmmail(path: Path) -> None:
-    command = [*HELMMAIL, "migrate", "--secret", "mail", path.name]
-    subprocess.run(command, check=False, capture_output=True, cwd=path.parent)
+def _move(folder: Path, arguments: Sequence[str]) -> None:
+    subprocess.run([*HELMMAIL, "migrate", *arguments], check=True, capture_output=True, cwd=folder)
 
 
 # -- time -------------------------------------------------------------------------------------------------------

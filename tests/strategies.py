@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 OLD_HOST = "snap-mail.numerique.gouv.fr"
 NEW_HOST = "smtp.tem.scaleway.com"
 SENDER = "noreply@beta.example.fr"
-SECRET = "mail-credentials"  # noqa: S105 - a name
+SECRET = "mail-credentials"
 TEMPLATE_MARK = "\x01"
 """Before a line of control flow that stands at column 1 whatever is around it."""
 
@@ -62,7 +62,13 @@ class Names:
     @property
     def roles(self) -> Mapping[str, str]:
         """The role of each name."""
-        named = {self.host: "host", self.port: "port", self.sender: "sender", self.user: "user", self.password: "password"}
+        named = {
+            self.host: "host",
+            self.port: "port",
+            self.sender: "sender",
+            self.user: "user",
+            self.password: "password",
+        }
         named |= dict.fromkeys(self.tls, "tls") | dict.fromkeys(self.ssl, "ssl")
         return {name: role for name, role in named.items() if name}
 
@@ -76,12 +82,24 @@ def _django(prefix: str, sender: str) -> Names:
 LASUITE = _django("DJANGO_", "DJANGO_EMAIL_FROM")
 DJANGO = _django("", "DEFAULT_FROM_EMAIL")
 NODEMAILER = Names(
-    "SMTP_HOST", "SMTP_PORT", "SMTP_FROM", "SMTP_USER", "SMTP_PASSWORD", (), ("SMTP_SECURE",),
+    "SMTP_HOST",
+    "SMTP_PORT",
+    "SMTP_FROM",
+    "SMTP_USER",
+    "SMTP_PASSWORD",
+    (),
+    ("SMTP_SECURE",),
     frozenset({"SMTP_PORT", "SMTP_FROM", "SMTP_USER", "SMTP_PASSWORD"}),
 )
 RAILS = Names(
-    "SMTP_ADDRESS", "SMTP_PORT", "MAILER_SENDER_EMAIL", "SMTP_USERNAME", "SMTP_PASSWORD", ("SMTP_ENABLE_STARTTLS_AUTO",),
-    ("SMTP_TLS", "SMTP_SSL"), frozenset({"MAILER_SENDER_EMAIL", "SMTP_USERNAME", "SMTP_PASSWORD"}),
+    "SMTP_ADDRESS",
+    "SMTP_PORT",
+    "MAILER_SENDER_EMAIL",
+    "SMTP_USERNAME",
+    "SMTP_PASSWORD",
+    ("SMTP_ENABLE_STARTTLS_AUTO",),
+    ("SMTP_TLS", "SMTP_SSL"),
+    frozenset({"MAILER_SENDER_EMAIL", "SMTP_USERNAME", "SMTP_PASSWORD"}),
 )
 ENV_DIALECTS = (LASUITE, DJANGO, NODEMAILER, RAILS)
 NETBOX = Names(
@@ -133,19 +151,58 @@ class ValuesFile:
 # -- text -------------------------------------------------------------------------------------------------------
 
 _WORDS = (
-    "a", "one two", "é", "日本語", "😀 ok", "x/y:z", "v1.2.3", "a#b", "https://example.org/?a=b&c=d", "it's", "100m", "-x", "nope",
-    "k8s.io/name", "a\\b", "1.2.3.4", "50%", "x" * 130, "lorem ipsum " * 14 + "end",
+    "a",
+    "one two",
+    "é",
+    "日本語",
+    "😀 ok",
+    "x/y:z",
+    "v1.2.3",
+    "a#b",
+    "https://example.org/?a=b&c=d",
+    "it's",
+    "100m",
+    "-x",
+    "nope",
+    "k8s.io/name",
+    "a\\b",
+    "1.2.3.4",
+    "50%",
+    "x" * 130,
+    "lorem ipsum " * 14 + "end",
 )
 _BARE = ("true", "False", "yes", "12", "0.5", "~", "null", "1e3", "0x1F", "2001-12-14", "")
 _KEYS = ("name", "image", "tag", "é", "replicas", "host", "annotations", "a.b/c", "ключ", "resources", "url", "enabled")
 _COMMENTS = (
-    "# c", "#", "# -- docs", "## é 😀", "# key: value", "#- item", "# 'quoted \"", f"# EMAIL_HOST: {OLD_HOST}", "# see ${X} or {{ x }}",
-    "#\t tab", "# }} {{",  # the last would open an action in a template
+    "# c",
+    "#",
+    "# -- docs",
+    "## é 😀",
+    "# key: value",
+    "#- item",
+    "# 'quoted \"",
+    f"# EMAIL_HOST: {OLD_HOST}",
+    "# see ${X} or {{ x }}",
+    "#\t tab",
+    "# }} {{",  # the last would open an action in a template
 )
-_CONTROL = (("{{- if .Values.on }}", "{{- end }}"), ('{{ if eq .Environment.Name "prod" }}', "{{ end }}"),
-            ("{{- with .Values.x -}}", "{{- end -}}"), ("{{- range $k, $v := .Values.m }}", "{{- end }}"))
-_INLINE = ("{{ .Values.x }}", "{{ .Values.x | quote }}", '{{ "}}" }}', "{{ `}}` }}", "{{- .x -}}", '{{ printf "%s-%d" .a 1 }}', "{{/* c */}}",
-           '{{ requiredEnv "X" | toYaml | nindent 4 }}', "{{ list\n  1\n  2 }}")
+_CONTROL = (
+    ("{{- if .Values.on }}", "{{- end }}"),
+    ('{{ if eq .Environment.Name "prod" }}', "{{ end }}"),
+    ("{{- with .Values.x -}}", "{{- end -}}"),
+    ("{{- range $k, $v := .Values.m }}", "{{- end }}"),
+)
+_INLINE = (
+    "{{ .Values.x }}",
+    "{{ .Values.x | quote }}",
+    '{{ "}}" }}',
+    "{{ `}}` }}",
+    "{{- .x -}}",
+    '{{ printf "%s-%d" .a 1 }}',
+    "{{/* c */}}",
+    '{{ requiredEnv "X" | toYaml | nindent 4 }}',
+    "{{ list\n  1\n  2 }}",
+)
 _BLOCK_LINES = ("text", "a: b", "# no comment", "- x", "  deeper", "", "{ [", "é 😀", "KEY=value", "'", "x" * 125)
 
 
@@ -268,7 +325,11 @@ class _Builder:
         if kind == 8 and self.maps and depth:
             return self.below(f"{key}:", [f"<<: *{self.pick(self.maps)}", *self.entry(0)])
         if kind == 9:
-            return [f"{key}: [", *self.indented([f"{self.scalar(flow=True)},{self.end_of_line()}" for _ in range(2)]), "]"]
+            return [
+                f"{key}: [",
+                *self.indented([f"{self.scalar(flow=True)},{self.end_of_line()}" for _ in range(2)]),
+                "]",
+            ]
         if kind == 11 and self.chance(15):
             return [f"? {key}{self.end_of_line()}", f": {self.scalar()}{self.end_of_line()}"]
         if kind == 10 and self.template and depth:
@@ -285,7 +346,10 @@ class _Builder:
         return [*lines, mark + closing]
 
     def flow(self, depth: int) -> str:
-        items = [self.flow(depth - 1) if depth and self.chance(30) else self.scalar(flow=True) for _ in range(self.number(0, 3))]
+        items = [
+            self.flow(depth - 1) if depth and self.chance(30) else self.scalar(flow=True)
+            for _ in range(self.number(0, 3))
+        ]
         comma = self.pick((", ", ",  ", " , "))
         if self.chance(50):
             return "[" + comma.join(items) + "]"
@@ -408,7 +472,11 @@ class _Builder:
             if self.chance(40):
                 last = self.pick(("", ","))
                 ends = [f",{self.end_of_line()}"] * (len(entries) - 1) + [f"{last}{self.end_of_line()}"]
-                return [f"{key}: {{", *self.indented([entry + end for entry, end in zip(entries, ends, strict=True)]), "}"]
+                return [
+                    f"{key}: {{",
+                    *self.indented([entry + end for entry, end in zip(entries, ends, strict=True)]),
+                    "}",
+                ]
             return [f"{key}: {{{comma.join(entries)}}}{self.end_of_line()}"]
         lines, present = self.block(names, fate, references=True)
         self.plant("map", (key,), names, fate, present)
@@ -422,7 +490,10 @@ class _Builder:
             lines += self.noise()
             shown = _double(name) if self.chance(10) else name
             if value in ("@reference", "@direct", "@flow"):
-                inner = ["valueFrom:", *self.indented(["secretKeyRef:", *self.indented(["name: app-secret", f"key: {name}"])])]
+                inner = [
+                    "valueFrom:",
+                    *self.indented(["secretKeyRef:", *self.indented(["name: app-secret", f"key: {name}"])]),
+                ]
                 lines += self.item([f"name: {shown}{self.end_of_line()}", *inner])
                 continue
             if value == "@action":
@@ -436,7 +507,9 @@ class _Builder:
                 lines += self.item([f"value: {text}", f"name: {shown}{self.end_of_line()}"])
             else:
                 between = [self.comment()] if self.chance(4) else []
-                lines += self.item([f"name: {shown}{self.end_of_line()}", *between, f"value: {text}{self.end_of_line()}"])
+                lines += self.item(
+                    [f"name: {shown}{self.end_of_line()}", *between, f"value: {text}{self.end_of_line()}"]
+                )
         self.plant("list", (key,), names, fate, frozenset(name for name, _ in pairs))
         return self.below(f"{key}:", lines, sequence=True)
 
@@ -465,7 +538,10 @@ class _Builder:
         for name, value in pairs:
             lines += [line for line in self.noise() if not line.startswith("#- ")]
             quoted = self.number(0, 2)
-            lines.append(f"{name}=" + (value if quoted == 0 else f'"{value}"' if quoted == 1 else f"'{value.replace(chr(39), '')}'"))
+            lines.append(
+                f"{name}="
+                + (value if quoted == 0 else f'"{value}"' if quoted == 1 else f"'{value.replace(chr(39), '')}'")
+            )
         while not lines[0] or lines[0].startswith("#"):
             lines.append(lines.pop(0))
         self.plant("dotenv", (key,), names, fate, frozenset(name for name, _ in pairs))
@@ -485,7 +561,10 @@ class _Builder:
         key, anchor, names = self.fresh("envVars"), self.fresh("host"), self.pick(ENV_DIALECTS)
         home = self.fresh("mailHost")
         lines, present = self.block(names, "moves", references=True)
-        lines = [f"{names.host}: *{anchor}" if line.startswith(f"{names.host}: ") and "&" not in line else line for line in lines]
+        lines = [
+            f"{names.host}: *{anchor}" if line.startswith(f"{names.host}: ") and "&" not in line else line
+            for line in lines
+        ]
         self.plant("map", (key,), names, "moves", present)
         self.plant("anchor", (home,), names, "moves", present)
         return [f"{home}: &{anchor} {self.spelled(OLD_HOST)}", *self.below(f"{key}:", lines)]
@@ -500,7 +579,14 @@ class _Builder:
 
     def secret_template(self) -> list[str]:
         key = self.fresh("MARK_")
-        lines = ["apiVersion: v1", "kind: Secret", *self.noise(), "metadata:", *self.indented([f"name: {SECRET}"]), "stringData:"]
+        lines = [
+            "apiVersion: v1",
+            "kind: Secret",
+            *self.noise(),
+            "metadata:",
+            *self.indented([f"name: {SECRET}"]),
+            "stringData:",
+        ]
         data = [f"{key}: {{{{ .Values.mark | quote }}}}"]
         self.actions += ["{{ .Values.mark | quote }}", "{{ .Values.other | quote }}"]
         for _ in range(self.number(0, 2)):
@@ -541,9 +627,7 @@ class _Builder:
         return self.mail()
 
     def deepen(self, start: int, path: tuple[str, ...]) -> None:
-        self.planted[start:] = [
-            dataclasses.replace(each, path=(*path, *each.path)) for each in self.planted[start:]
-        ]
+        self.planted[start:] = [dataclasses.replace(each, path=(*path, *each.path)) for each in self.planted[start:]]
 
 
 @st.composite

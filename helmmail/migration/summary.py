@@ -92,32 +92,28 @@ def _port(block: Block) -> str:
 
 
 def _todo(plan: Plan, encrypted: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    provider = plan.target.provider
-    touched = any(file.splices for file in plan.files)
-    if not touched:
+    if not plan.changed:
         return
-    user = str(provider.data.get("username", "user name"))
-    password = str(provider.data.get("password", "password"))
     values = list(dict.fromkeys(value for file in plan.files if file.secrets for value in file.secrets.values))
     if values:
-        yield _values_todo(values, encrypted, user, password)
+        commands = [f"sops set {path} '[\"{value}\"]' '\"...\"'" for path in encrypted for value in values]
+        yield f"give the Secret template its values {' and '.join(values)}", commands
     by_secret: dict[str, list[str]] = {}
     for need, key in plan.missing:
         by_secret.setdefault(need.secret, []).append(key)
-    sealed = {name for file in plan.files for name in encrypted_names(file.document)}
+    sealed = {name: file.document.path for file in plan.files for name in encrypted_names(file.document)}
     for secret, keys in by_secret.items():
         if secret in sealed:
-            yield (
-                f"add {' and '.join(keys)} to the encrypted Secret {secret} ({user}; {password})",
-                [
-                    f'sops set {file.document.path} \'["stringData"]["{key}"]\' \'"..."\''
-                    for file in plan.files
-                    for key in keys
-                    if secret in encrypted_names(file.document) and "sops" in file.document.text
-                ],
-            )
+            path = sealed[secret]
+            commands = [f'sops set {path} \'["stringData"]["{key}"]\' \'"..."\'' for key in keys]
+            yield f"put {' and '.join(keys)} into the encrypted Secret {secret} ({path})", commands
         else:
-            yield f"put the keys {' and '.join(keys)} into Secret {secret} ({user}; {password})", [_patch(secret, keys)]
+            yield f"put {' and '.join(keys)} into Secret {secret}", [_patch(secret, keys)]
+    provider = plan.target.provider
+    if values or by_secret:
+        told = [f"{role}: {provider.data[key]}" for role, key in _CREDENTIALS if provider.data.get(key)]
+        if told:
+            yield f"get these credentials from {provider.title}", told
     domains = sorted(_sender_domains(plan))
     if domains:
         yield (
@@ -130,10 +126,7 @@ def _todo(plan: Plan, encrypted: Sequence[str]) -> Iterator[tuple[str, list[str]
         )
 
 
-def _values_todo(values: Sequence[str], encrypted: Sequence[str], user: str, password: str) -> tuple[str, list[str]]:
-    what = f"give the Secret template its values {' and '.join(values)} ({user}; {password})"
-    commands = [f"sops set {path} '[\"{value}\"]' '\"...\"'" for path in encrypted for value in values]
-    return what, commands
+_CREDENTIALS = (("user name", "username"), ("password", "password"))
 
 
 def _patch(secret: str, keys: Sequence[str]) -> str:

@@ -71,10 +71,18 @@ def test_every_control_word_opens_a_branch(opening: str, trim: str) -> None:
     assert [len(at(text, word)) for word in ("zero", "one", "two")] == [0, 1, 0]
 
 
-@pytest.mark.parametrize("action", [
-    "{{ .Values.if }}", "{{ ifx }}", '{{ include "end" . }}', "{{ endpoint }}", "{{ elsewhere }}", "{{ $end := 1 }}",
-    '{{ template "x" }}',
-])
+@pytest.mark.parametrize(
+    "action",
+    [
+        "{{ .Values.if }}",
+        "{{ ifx }}",
+        '{{ include "end" . }}',
+        "{{ endpoint }}",
+        "{{ elsewhere }}",
+        "{{ $end := 1 }}",
+        '{{ template "x" }}',
+    ],
+)
 def test_other_actions_open_no_branch(action: str) -> None:
     assert not Branches(f"a: {action}\n")
 
@@ -83,10 +91,16 @@ def test_an_end_without_a_beginning_changes_nothing() -> None:
     assert at("{{ end }}\na: 1\n", "a") == ()
 
 
-@pytest.mark.parametrize("quiet", [
-    "{{/* {{ if .x }} */}}", "{{- /* off: {{- else }} */ -}}", '{{ "{{ if .x }}" }}', "{{ `{{ if .x }}` }}",
-    "{{/*\n{{ if .x }}\n*/}}",
-])
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        "{{/* {{ if .x }} */}}",
+        "{{- /* off: {{- else }} */ -}}",
+        '{{ "{{ if .x }}" }}',
+        "{{ `{{ if .x }}` }}",
+        "{{/*\n{{ if .x }}\n*/}}",
+    ],
+)
 def test_control_words_in_template_comments_and_strings_open_no_branch(quiet: str) -> None:
     assert not Branches(f"a: 1\n{quiet}\nb: 2\n")
 

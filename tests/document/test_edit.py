@@ -14,11 +14,66 @@ from helmmail.document.edit import Splice, apply, in_order, is_true, spell, spel
 
 _TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 _YAMLISH = st.lists(
-    st.sampled_from([
-        "a", " ", ": ", ":", " #", "#", "-", "- ", "?", "? ", ",", "[", "]", "{", "}", "&", "*", "!", "|", ">", "'", '"', "%", "@", "`",
-        "\n", "\r", "\t", "\\", "true", "no", "~", "null", "1", "0x", ".", "e", "_", "---", "...", "<<", "=", "é", "😀", "\x85", "\u2028",
-        "\u2029", "\x07", "\x7f", "\xa0", "\ufeff", "\ufffe", "://", "+", "12:30", "2001-01-01",
-    ]),
+    st.sampled_from(
+        [
+            "a",
+            " ",
+            ": ",
+            ":",
+            " #",
+            "#",
+            "-",
+            "- ",
+            "?",
+            "? ",
+            ",",
+            "[",
+            "]",
+            "{",
+            "}",
+            "&",
+            "*",
+            "!",
+            "|",
+            ">",
+            "'",
+            '"',
+            "%",
+            "@",
+            "`",
+            "\n",
+            "\r",
+            "\t",
+            "\\",
+            "true",
+            "no",
+            "~",
+            "null",
+            "1",
+            "0x",
+            ".",
+            "e",
+            "_",
+            "---",
+            "...",
+            "<<",
+            "=",
+            "é",
+            "😀",
+            "\x85",
+            "\u2028",
+            "\u2029",
+            "\x07",
+            "\x7f",
+            "\xa0",
+            "\ufeff",
+            "\ufffe",
+            "://",
+            "+",
+            "12:30",
+            "2001-01-01",
+        ]
+    ),
     max_size=6,
 ).map("".join)
 
@@ -37,7 +92,9 @@ def test_insertions_at_one_offset_keep_their_order() -> None:
 
 def test_splices_come_by_position_and_those_at_one_offset_as_given() -> None:
     assert in_order([Splice(2, 3, "c"), Splice(1, 1, "b"), Splice(1, 1, "a")]) == [
-        Splice(1, 1, "b"), Splice(1, 1, "a"), Splice(2, 3, "c"),
+        Splice(1, 1, "b"),
+        Splice(1, 1, "a"),
+        Splice(2, 3, "c"),
     ]
 
 
@@ -46,9 +103,14 @@ def test_an_insertion_goes_before_a_replacement_at_its_offset() -> None:
     assert apply("axd", [Splice(2, 2, "c"), Splice(1, 2, "b")]) == "abcd"
 
 
-@pytest.mark.parametrize("splices", [
-    [Splice(0, 3, ""), Splice(2, 4, "")], [Splice(0, 3, ""), Splice(1, 1, "x")], [Splice(1, 2, "a"), Splice(1, 2, "b")],
-])
+@pytest.mark.parametrize(
+    "splices",
+    [
+        [Splice(0, 3, ""), Splice(2, 4, "")],
+        [Splice(0, 3, ""), Splice(1, 1, "x")],
+        [Splice(1, 2, "a"), Splice(1, 2, "b")],
+    ],
+)
 def test_splices_that_overlap_are_refused(splices: list[Splice]) -> None:
     with pytest.raises(ValueError, match="overlap"):
         apply("abcdef", splices)
@@ -80,7 +142,11 @@ def read_back(document: str) -> list[object]:
 
 
 @settings(max_examples=400)
-@given(st.one_of(_TEXT, _YAMLISH), st.sampled_from(["", "'", '"', "|", ">"]), st.sampled_from(["k: {}\n", "k: {}", "k: {}\r\n", "k: {} # c\n"]))
+@given(
+    st.one_of(_TEXT, _YAMLISH),
+    st.sampled_from(["", "'", '"', "|", ">"]),
+    st.sampled_from(["k: {}\n", "k: {}", "k: {}\r\n", "k: {} # c\n"]),
+)
 @example("\x07", '"', "k: {}\n")
 @example("a\x85b", '"', "k: {}\n")
 @example("-1:30", "", "k: {}\n")
@@ -91,8 +157,11 @@ def test_a_spelled_text_is_read_back_in_block_context(text: str, style: str, con
 
 
 @settings(max_examples=400)
-@given(st.one_of(_TEXT, _YAMLISH), st.sampled_from(["", "'", '"']),
-       st.sampled_from(["{k: {}}", "{k: {}, l: 1}\n", "{j: 1,k: {} }\n", "{\n  k: {}\n}\n"]))
+@given(
+    st.one_of(_TEXT, _YAMLISH),
+    st.sampled_from(["", "'", '"']),
+    st.sampled_from(["{k: {}}", "{k: {}, l: 1}\n", "{j: 1,k: {} }\n", "{\n  k: {}\n}\n"]),
+)
 @example("a,b", "", "{k: {}}")
 @example("x]", "", "{k: {}}")
 @example("?", "", "{k: {}}")
@@ -107,19 +176,22 @@ def test_quotes_stay_as_asked_for(text: str, style: str) -> None:
     assert spell(text, style) == f"{style}{text}{style}"
 
 
-@pytest.mark.parametrize(("text", "style", "expected"), [
-    ("smtp.example.org", "", "smtp.example.org"),
-    ("587", "", '"587"'),
-    ("true", "", '"true"'),
-    ("", "", '""'),
-    ("it's", "'", "'it''s'"),
-    ('a "b" \\c', '"', '"a \\"b\\" \\\\c"'),
-    ("a\nb", "'", '"a\\nb"'),
-    ("Docs <noreply@example.org>", "", "Docs <noreply@example.org>"),
-    ("a: b", "", '"a: b"'),
-    ("a #b", "", '"a #b"'),
-    ("@here", "", '"@here"'),
-])
+@pytest.mark.parametrize(
+    ("text", "style", "expected"),
+    [
+        ("smtp.example.org", "", "smtp.example.org"),
+        ("587", "", '"587"'),
+        ("true", "", '"true"'),
+        ("", "", '""'),
+        ("it's", "'", "'it''s'"),
+        ('a "b" \\c', '"', '"a \\"b\\" \\\\c"'),
+        ("a\nb", "'", '"a\\nb"'),
+        ("Docs <noreply@example.org>", "", "Docs <noreply@example.org>"),
+        ("a: b", "", '"a: b"'),
+        ("a #b", "", '"a #b"'),
+        ("@here", "", '"@here"'),
+    ],
+)
 def test_spellings(text: str, style: str, expected: str) -> None:
     assert spell(text, style) == expected
 
@@ -133,24 +205,62 @@ def test_plain_text_is_one_line(text: str) -> None:
 # -- truth ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("like", "true", "false"), [
-    ("True", "True", "False"), ("False", "True", "False"), ("true", "true", "false"), ("false", "true", "false"), ("TRUE", "TRUE", "FALSE"),
-    ("FALSE", "TRUE", "FALSE"), ("yes", "yes", "no"), ("No", "Yes", "No"), ("NO", "YES", "NO"), ("on", "on", "off"), ("Off", "On", "Off"),
-    ("OFF", "ON", "OFF"), ("1", "1", "0"), ("0", "1", "0"), ("enabled", "enabled", "disabled"), ("Disabled", "Enabled", "Disabled"),
-    ("t", "t", "f"), ("y", "y", "n"), ("N", "Y", "N"), ("", "true", "false"), ("starttls", "true", "false"), ("2", "true", "false"),
-])
+@pytest.mark.parametrize(
+    ("like", "true", "false"),
+    [
+        ("True", "True", "False"),
+        ("False", "True", "False"),
+        ("true", "true", "false"),
+        ("false", "true", "false"),
+        ("TRUE", "TRUE", "FALSE"),
+        ("FALSE", "TRUE", "FALSE"),
+        ("yes", "yes", "no"),
+        ("No", "Yes", "No"),
+        ("NO", "YES", "NO"),
+        ("on", "on", "off"),
+        ("Off", "On", "Off"),
+        ("OFF", "ON", "OFF"),
+        ("1", "1", "0"),
+        ("0", "1", "0"),
+        ("enabled", "enabled", "disabled"),
+        ("Disabled", "Enabled", "Disabled"),
+        ("t", "t", "f"),
+        ("y", "y", "n"),
+        ("N", "Y", "N"),
+        ("", "true", "false"),
+        ("starttls", "true", "false"),
+        ("2", "true", "false"),
+    ],
+)
 def test_truth_is_spelled_like_its_neighbour(like: str, true: str, false: str) -> None:
     assert (spell_truth(True, like), spell_truth(False, like)) == (true, false)
 
 
-@given(st.sampled_from(["true", "yes", "on", "y", "1", "enabled", "t", "false", "no", "off", "n", "0", "disabled", "f"]), st.booleans(),
-       st.sampled_from([str.lower, str.upper, str.capitalize]))
+@given(
+    st.sampled_from(["true", "yes", "on", "y", "1", "enabled", "t", "false", "no", "off", "n", "0", "disabled", "f"]),
+    st.booleans(),
+    st.sampled_from([str.lower, str.upper, str.capitalize]),
+)
 def test_a_spelled_truth_reads_as_it_was_meant(word: str, value: bool, case: object) -> None:
     assert callable(case)
     assert is_true(spell_truth(value, case(word))) is value
 
 
-@pytest.mark.parametrize(("text", "expected"), [("1", True), ("T", True), ("Enabled", True), ("YES", True), ("0", False), ("f", False),
-                                               ("DISABLED", False), ("off", False), ("", None), ("ssl", None), ("2", None)])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", True),
+        ("T", True),
+        ("Enabled", True),
+        ("YES", True),
+        ("0", False),
+        ("f", False),
+        ("DISABLED", False),
+        ("off", False),
+        ("", None),
+        ("ssl", None),
+        ("2", None),
+    ],
+)
 def test_what_a_flag_says(text: str, expected: bool | None) -> None:
     assert is_true(text) is expected

@@ -70,14 +70,17 @@ def test_utf_16_is_refused(codec: str) -> None:
     assert ("UTF-16" in str(caught.value)) == (codec == "utf-16")
 
 
-@pytest.mark.parametrize(("raw", "line", "byte", "shown"), [
-    (b"a: \xe9\n", 1, 3, "0xe9"),                          # Latin-1
-    (b"a: 1\nb: 2\nc: \xff\n", 3, 13, "0xff"),
-    ("é: 1\n".encode() + b"b: \xc3", 2, 9, "0xc3"),         # cut in the middle of a character
-    (b"a: \xed\xa0\x80\n", 1, 3, "0xed"),                  # a surrogate
-    (b"a: \xc0\xaf\n", 1, 3, "0xc0"),                      # an overlong form
-    (b"\xef\xbb\xbfa: \xfe\n", 1, 6, "0xfe"),              # the mark's bytes count
-])
+@pytest.mark.parametrize(
+    ("raw", "line", "byte", "shown"),
+    [
+        (b"a: \xe9\n", 1, 3, "0xe9"),  # Latin-1
+        (b"a: 1\nb: 2\nc: \xff\n", 3, 13, "0xff"),
+        ("é: 1\n".encode() + b"b: \xc3", 2, 9, "0xc3"),  # cut in the middle of a character
+        (b"a: \xed\xa0\x80\n", 1, 3, "0xed"),  # a surrogate
+        (b"a: \xc0\xaf\n", 1, 3, "0xc0"),  # an overlong form
+        (b"\xef\xbb\xbfa: \xfe\n", 1, 6, "0xfe"),  # the mark's bytes count
+    ],
+)
 def test_a_byte_that_is_not_utf_8_is_named_with_its_offset(raw: bytes, line: int, byte: int, shown: str) -> None:
     with pytest.raises(InputError) as caught:
         Document("v.yaml", raw)
@@ -116,29 +119,32 @@ def test_a_file_that_is_too_large_is_refused_without_being_read(tmp_path: Path) 
 
 
 def test_a_file_that_may_not_be_read_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str, mode: str) -> NoReturn:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "v.yaml")
 
     monkeypatch.setattr("builtins.open", refuse)  # root may read everything
     with pytest.raises(InputError, match=r"v\.yaml: cannot be read: Permission denied"):
         read_bytes("v.yaml")
 
 
-@pytest.mark.parametrize(("path", "template", "dotenv"), [
-    ("values.yaml", False, False),
-    ("env/values.yaml.gotmpl", True, False),
-    ("chart/templates/secret.yaml", True, False),
-    ("chart/templates/_helpers.tpl", True, False),
-    ("helmfile.yaml", True, False),
-    ("helmfile.d/10-app.yaml", True, False),
-    ("templates.yaml", False, False),
-    (".env", False, True),
-    (".env.production", False, True),
-    ("prod.env", False, True),
-    ("env.yaml", False, False),
-    (".env.yaml", False, False),
-    ("environment", False, False),
-])
+@pytest.mark.parametrize(
+    ("path", "template", "dotenv"),
+    [
+        ("values.yaml", False, False),
+        ("env/values.yaml.gotmpl", True, False),
+        ("chart/templates/secret.yaml", True, False),
+        ("chart/templates/_helpers.tpl", True, False),
+        ("helmfile.yaml", True, False),
+        ("helmfile.d/10-app.yaml", True, False),
+        ("templates.yaml", False, False),
+        (".env", False, True),
+        (".env.production", False, True),
+        ("prod.env", False, True),
+        ("env.yaml", False, False),
+        (".env.yaml", False, False),
+        ("environment", False, False),
+    ],
+)
 def test_a_files_name_says_what_it_holds(path: str, template: bool, dotenv: bool) -> None:
     found = document("", path)
     assert (found.is_template, found.is_dotenv) == (template, dotenv)
@@ -147,19 +153,22 @@ def test_a_files_name_says_what_it_holds(path: str, template: bool, dotenv: bool
 # -- positions ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "needle", "line", "column"), [
-    ("a: 1\nb: 2\n", "b", 2, 1),
-    ("a: 1\r\nb: 2\r\n", "2", 2, 4),
-    ("# x\x85y\na: 1\n", "a", 2, 1),
-    ("# x\u2028y\u2029z\na: 1\n", "a", 2, 1),
-    ("# x\x85y\n", "y", 1, 5),
-    ("# \x0b\x0c\x1c\na: 1\n", "a", 2, 1),
-    ("# old mac\rone line\nb: 1\n", "b", 2, 1),
-    ("😀: 1\n", "1", 1, 4),
-    ("é: 1\n", "1", 1, 4),
-    ("e\u0301: 1\n", "1", 1, 5),
-    ("👩\u200d👧: 1\n", "1", 1, 6),
-])
+@pytest.mark.parametrize(
+    ("text", "needle", "line", "column"),
+    [
+        ("a: 1\nb: 2\n", "b", 2, 1),
+        ("a: 1\r\nb: 2\r\n", "2", 2, 4),
+        ("# x\x85y\na: 1\n", "a", 2, 1),
+        ("# x\u2028y\u2029z\na: 1\n", "a", 2, 1),
+        ("# x\x85y\n", "y", 1, 5),
+        ("# \x0b\x0c\x1c\na: 1\n", "a", 2, 1),
+        ("# old mac\rone line\nb: 1\n", "b", 2, 1),
+        ("😀: 1\n", "1", 1, 4),
+        ("é: 1\n", "1", 1, 4),
+        ("e\u0301: 1\n", "1", 1, 5),
+        ("👩\u200d👧: 1\n", "1", 1, 6),
+    ],
+)
 def test_lines_end_at_lf_only_and_columns_count_code_points(text: str, needle: str, line: int, column: int) -> None:
     place = document(text).place(text.index(needle))
     assert (place.line, place.column) == (line, column)
@@ -196,13 +205,16 @@ def test_the_line_end_is_that_of_the_file(text: str, newline: str) -> None:
 # -- errors ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "place"), [
-    ("a: 1\nb: [1, 2\n", "v.yaml:3:1"),
-    ("a: 'x\n", "v.yaml:2:1"),
-    ("é: 1\n😀😀: x: y\n", "v.yaml:2:6"),
-    ("a: 1\n\tb: 2\n", "v.yaml:2:1"),
-    ("# \x85x: 1\n# y\na: }\n", "v.yaml:3:4"),
-])
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: 1\nb: [1, 2\n", "v.yaml:3:1"),
+        ("a: 'x\n", "v.yaml:2:1"),
+        ("é: 1\n😀😀: x: y\n", "v.yaml:2:6"),
+        ("a: 1\n\tb: 2\n", "v.yaml:2:1"),
+        ("# \x85x: 1\n# y\na: }\n", "v.yaml:3:4"),
+    ],
+)
 def test_text_that_is_not_yaml_is_refused_with_its_place(text: str, place: str) -> None:
     with pytest.raises(InputError) as caught:
         _ = document(text, "v.yaml").tree

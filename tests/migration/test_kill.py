@@ -23,8 +23,12 @@ def _content(number: int) -> bytes:
     """A values file of about 5 KB with one mail block; some have CRLF."""
     lines = [f"# values of app {number}", "image:", f"  tag: v{number}", "backend:", "  envVars:"]
     lines += [f"    SETTING_{index}: 'value {index} of {number}'" for index in range(60)]
-    lines += ["    DJANGO_EMAIL_HOST: snap-mail.numerique.gouv.fr", "    DJANGO_EMAIL_PORT: 465", "    DJANGO_EMAIL_USE_SSL: True  # TLS"]
-    lines += [f"    OTHER_{index}: \"other {index}\"  # é" for index in range(60)]
+    lines += [
+        "    DJANGO_EMAIL_HOST: snap-mail.numerique.gouv.fr",
+        "    DJANGO_EMAIL_PORT: 465",
+        "    DJANGO_EMAIL_USE_SSL: True  # TLS",
+    ]
+    lines += [f'    OTHER_{index}: "other {index}"  # é' for index in range(60)]
     newline = "\r\n" if number % 3 == 0 else "\n"
     return (newline.join(lines) + newline).encode()
 
@@ -62,7 +66,11 @@ class Tree:
     def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "helmmail", "migrate", "envs", *ARGUMENTS]
         return subprocess.Popen(
-            command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "COLUMNS": "100"}
+            command,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "COLUMNS": "100"},
         )
 
     def finish(self) -> None:
@@ -146,9 +154,7 @@ def test_a_killed_run_leaves_every_file_whole_and_the_next_one_finishes(tree: Tr
 
 
 @pytest.mark.full
-def test_two_hundred_killed_runs_leave_every_file_whole(
-    tree: Tree, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_hundred_killed_runs_leave_every_file_whole(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     hit = kill_many(tree, 200, seed=2)
     with capsys.disabled():
         sys.stdout.write(f"\n200 kills: {hit}\n")

@@ -78,7 +78,11 @@ def hide(text: str, actions: Sequence[str]) -> str:
     text = text.replace("\t", " ")
     for action in sorted(set(actions), key=len, reverse=True):
         text = text.replace(action, "Q" * len(action))
-    text = re.sub(r"(?m)^[ \t]*\{\{-? ?(?:if|else|end|with|range)\b[^\n]*?\}\}[ \t]*(?=\r?$)", lambda match: " " * len(match[0]), text)
+    text = re.sub(
+        r"(?m)^[ \t]*\{\{-? ?(?:if|else|end|with|range)\b[^\n]*?\}\}[ \t]*(?=\r?$)",
+        lambda match: " " * len(match[0]),
+        text,
+    )
     return re.sub(r"\{\{[^\n]*?\}\}|\$\{[^\n]*?\}", lambda match: "Q" * len(match[0]), text)
 
 
@@ -88,7 +92,11 @@ def _of_node(node: Any, seen: dict[int, int]) -> Tree:
     seen[id(node)] = len(seen)
     kind = type(node).__name__
     if kind == "MappingNode":
-        return ("map", bool(node.flow_style), tuple((_of_node(key, seen), _of_node(value, seen)) for key, value in node.value))
+        return (
+            "map",
+            bool(node.flow_style),
+            tuple((_of_node(key, seen), _of_node(value, seen)) for key, value in node.value),
+        )
     if kind == "SequenceNode":
         return ("seq", bool(node.flow_style), tuple(_of_node(item, seen) for item in node.value))
     return ("scalar", node.style or "", str(node.value))
@@ -103,7 +111,7 @@ def trees(masked: str) -> list[Tree]:
         try:
             nodes = list(reader.compose_all(io.StringIO(masked, newline="")))
         except RuamelError:
-            nodes = list(yaml.compose_all(masked, Loader=yaml.SafeLoader))  # noqa: S506 - nothing is constructed
+            nodes = list(yaml.compose_all(masked, Loader=yaml.SafeLoader))
     return [_of_node(node, {}) for node in nodes if node is not None]
 
 
@@ -180,7 +188,12 @@ def _check_pairs(block: Planted, old: Sequence[tuple[str, Tree]], new: Sequence[
     for name, value in old:
         while pending and pending[0][0] != name and pending[0][0] in roles and pending[0][0] not in dict(old):
             added, what = pending.pop(0)
-            if roles.get(name) == "ssl" and roles[added] == "tls" and value[2].lower() == "true" and name not in dict(new):
+            if (
+                roles.get(name) == "ssl"
+                and roles[added] == "tls"
+                and value[2].lower() == "true"
+                and name not in dict(new)
+            ):
                 assert what == value, f"{name}: {value} was renamed to {added}: {what}"
                 break
             _check_new(block, added, what)
@@ -202,13 +215,19 @@ def _pairs_of(block: Planted, tree: Tree) -> list[tuple[str, Tree]]:
         for item in tree[2]:
             entries = {key[2]: value for key, value in item[2]}
             name = entries.pop("name")
-            found.append((name[2], entries["value"] if set(entries) == {"value"} else ("map", False, tuple(entries.items()))))
+            found.append(
+                (name[2], entries["value"] if set(entries) == {"value"} else ("map", False, tuple(entries.items())))
+            )
         return found
     if block.kind == "dotenv":
         lines = [line for line in tree[2].split("\n") if re.match(r"\w+=", line)]
         pairs = [line.split("=", 1) for line in lines]
-        return [(name, ("scalar", text[:1] if text[:1] in ("'", '"') else "", text.strip("\"'"))) for name, text in pairs]
-    return [(key[2], (*value[:2], value[2].rstrip("\n")) if value[1] in ("|", ">") else value) for key, value in tree[2]]
+        return [
+            (name, ("scalar", text[:1] if text[:1] in ("'", '"') else "", text.strip("\"'"))) for name, text in pairs
+        ]
+    return [
+        (key[2], (*value[:2], value[2].rstrip("\n")) if value[1] in ("|", ">") else value) for key, value in tree[2]
+    ]
 
 
 def _check_block(block: Planted, old: Tree, new: Tree) -> None:
@@ -334,14 +353,14 @@ def _by_host(blocks: Sequence[Block]) -> dict[str, int]:
 def check_move(file: ValuesFile) -> None:
     before, plan, after = move(file)
     _, reader = _setup()
-    assert before.encode(before.text) == file.raw == before.raw                                                   # (e)
+    assert before.encode(before.text) == file.raw == before.raw  # (e)
     assert after.encode(after.text) == after.raw
-    check_bytes(before.raw, after.raw, plan.files[0].splices, before.text, before.bom)                             # (a)
+    check_bytes(before.raw, after.raw, plan.files[0].splices, before.text, before.bom)  # (a)
     check_line_ends(before.text, after.text)
-    check_result(file, before.text, after.text)                                                                    # (b)
-    assert not plan_over([after]).changed                                                                          # (c)
+    check_result(file, before.text, after.text)  # (b)
+    assert not plan_over([after]).changed  # (c)
     moving = [each for each in file.planted if each.fate == "moves"]
-    blocks = reader.blocks(after)                                                                                  # (d)
+    blocks = reader.blocks(after)  # (d)
     old, new = _by_host(reader.blocks(before)), _by_host(blocks)
     assert OLD_HOST not in new
     assert new.get(NEW_HOST, 0) == old.get(OLD_HOST, 0) >= len([each for each in moving if each.kind != "anchor"])
@@ -427,7 +446,9 @@ def test_a_splice_that_reaches_too_far_is_not_proven(file: ValuesFile, data: st.
     held = plan.files[0]
     spot = data.draw(st.sampled_from([node for node in before.tree.nodes if node.value]), label="node")
     assume(not any(splice.start <= spot.end and spot.start <= splice.end for splice in held.splices))
-    wrong = Splice(spot.start, spot.end, data.draw(st.sampled_from(["", "x: y", "[1]", "other", "a\nb: c", "&x y", "!t y", "# y"])))
+    wrong = Splice(
+        spot.start, spot.end, data.draw(st.sampled_from(["", "x: y", "[1]", "other", "a\nb: c", "&x y", "!t y", "# y"]))
+    )
     mutated = FilePlan(held.document, held.blocks, held.secrets, sorted([*held.splices, wrong]), held.findings)
     with pytest.raises(ProofError):
         prove(Plan(plan.target, [mutated], plan.needs, plan.missing), plan_over)
@@ -460,7 +481,10 @@ def test_the_second_reader_sees_what_it_has_to() -> None:
     text = "a: &x 'b'  # c\nd: *x\na: |  # e\n  # no\nf: {g: [1]}\n"
     ((_, _, pairs),) = trees(text)
     assert [(key[2], value[0], value[1]) for key, value in pairs] == [
-        ("a", "scalar", "'"), ("d", "alias", 2), ("a", "scalar", "|"), ("f", "map", True),
+        ("a", "scalar", "'"),
+        ("d", "alias", 2),
+        ("a", "scalar", "|"),
+        ("f", "map", True),
     ]
     assert comments(text) == ["# c", "# e"]
     assert hide("{{ if .x }}\na: {{ b }}\n{{ end }}\n", ["{{ b }}"]) == f"{' ' * 11}\na: {'Q' * 7}\n{' ' * 9}\n"

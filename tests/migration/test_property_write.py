@@ -64,7 +64,9 @@ class Files:
         return sum(1 for path in self.folder.iterdir() if path.is_symlink())
 
 
-_LAYOUTS = st.lists(st.tuples(st.integers(0, 2), st.booleans(), st.sampled_from([0o600, 0o644, 0o664, 0o755])), min_size=1, max_size=6)
+_LAYOUTS = st.lists(
+    st.tuples(st.integers(0, 2), st.booleans(), st.sampled_from([0o600, 0o644, 0o664, 0o755])), min_size=1, max_size=6
+)
 
 
 @contextmanager
@@ -111,8 +113,15 @@ def test_all_files_are_replaced_with_mode_and_link_kept(layout: list[tuple[int, 
 
 
 STEPS = [
-    (os, "open", errno.EACCES), (os, "open", errno.ENOSPC), (os, "fsync", errno.EIO), (os, "fchmod", errno.EPERM), (os, "stat", errno.ENOENT),
-    (os, "fdopen", errno.EMFILE), (os, "replace", errno.EXDEV), (os, "replace", errno.EACCES), (builtins, "open", errno.EMFILE),
+    (os, "open", errno.EACCES),
+    (os, "open", errno.ENOSPC),
+    (os, "fsync", errno.EIO),
+    (os, "fchmod", errno.EPERM),
+    (os, "stat", errno.ENOENT),
+    (os, "fdopen", errno.EMFILE),
+    (os, "replace", errno.EXDEV),
+    (os, "replace", errno.EACCES),
+    (builtins, "open", errno.EMFILE),
 ]
 
 
@@ -134,12 +143,16 @@ def test_a_failure_at_any_step_leaves_all_old_or_all_new(
             else:
                 raised = False
         assert files.now() == (files.old if raised else files.new)
-        assert [stat.S_IMODE(path.stat().st_mode) for path in files.paths] == [stat.S_IMODE(mode) for mode in files.modes]
+        assert [stat.S_IMODE(path.stat().st_mode) for path in files.paths] == [
+            stat.S_IMODE(mode) for mode in files.modes
+        ]
         assert files.links() == links
         assert not files.left()
 
 
-def check_interrupt(layout: list[tuple[int, bool, int]], owner: object, function: str, after: int, *, late: bool) -> None:
+def check_interrupt(
+    layout: list[tuple[int, bool, int]], owner: object, function: str, after: int, *, late: bool
+) -> None:
     with tempfile.TemporaryDirectory() as name:
         files = Files(Path(name), layout)
         raised = False
@@ -164,7 +177,9 @@ def test_an_interrupt_at_any_step_leaves_all_old_or_all_new(
 
 @profile(examples(100))
 @given(_LAYOUTS, st.integers(0, 8))
-def test_an_interrupt_during_a_rename_leaves_all_old_or_all_new(layout: list[tuple[int, bool, int]], after: int) -> None:
+def test_an_interrupt_during_a_rename_leaves_all_old_or_all_new(
+    layout: list[tuple[int, bool, int]], after: int
+) -> None:
     check_interrupt(layout, os, "replace", after, late=True)
 
 
@@ -177,8 +192,14 @@ def test_an_interrupt_during_a_call_leaves_all_old_or_all_new(
 
 
 @profile(examples(200))
-@given(_LAYOUTS, st.integers(0, 5), st.sampled_from(["changed", "read-only", "gone", "folder", "no folder", "link to nothing"]))
-def test_a_file_that_cannot_be_written_keeps_all_others(layout: list[tuple[int, bool, int]], which: int, what: str) -> None:
+@given(
+    _LAYOUTS,
+    st.integers(0, 5),
+    st.sampled_from(["changed", "read-only", "gone", "folder", "no folder", "link to nothing"]),
+)
+def test_a_file_that_cannot_be_written_keeps_all_others(
+    layout: list[tuple[int, bool, int]], which: int, what: str
+) -> None:
     with tempfile.TemporaryDirectory() as name:
         files = Files(Path(name), layout)
         chosen = files.paths[which % len(layout)]
@@ -216,7 +237,10 @@ def test_what_a_failure_names_is_the_file_that_the_user_knows(tmp_path: Path) ->
 
 def test_only_what_a_killed_run_left_is_cleaned(tmp_path: Path) -> None:
     left = tmp_path / ".v.yaml.helmmail-0123abcd.tmp"
-    kept = [tmp_path / name for name in (".v.yaml.tmp", "v.yaml.helmmail-0123abcd.tmp", ".helmmail-0123abcd.tmp.yaml", "v.yaml")]
+    kept = [
+        tmp_path / name
+        for name in (".v.yaml.tmp", "v.yaml.helmmail-0123abcd.tmp", ".helmmail-0123abcd.tmp.yaml", "v.yaml")
+    ]
     for path in (left, *kept):
         path.write_bytes(b"x")
     clean_temporary_files([str(tmp_path), str(tmp_path / "none")])
