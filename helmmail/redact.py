@@ -13,7 +13,8 @@ _CREDENTIAL = re.compile(
 )
 # Names that speak of a credential without holding one: they name a Secret, a key in it, or a file.
 _POINTER = re.compile(
-    r"(?i)(?:name|existing_?secret|secret_?ref|_file|file|path|enabled|key_?ref|secret_?key|ttl|lifetime|expir\w*|timeout)$"
+    r"(?i)(?:name|existing_?secret|secret_?ref|_file|file|path|enabled|key_?ref|secret_?key|ttl|"
+    r"lifetime|expir\w*|timeout|endpoint|ur[il]|issuer|type|alg|algorithm|method|header|length|policy)$"
 )
 _USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<userinfo>[^/\s@'\"]+)@", re.IGNORECASE)
 

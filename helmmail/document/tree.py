@@ -165,7 +165,13 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
             value = event.value
             # The same names and words come again and again, in this text and the next.
             value = intern(value) if len(value) < 40 else value
-            node = Node(scalar, event.start_mark.index + base, event.end_mark.index + base, value, event.style)
+            end = event.end_mark.index
+            if event.style in ("|", ">"):
+                end = _content_end(text, event.start_mark.index, end)
+                if end < event.end_mark.index:
+                    # Masked control flow is no content, though its blanks may look like some.
+                    value = _BLANK_LINES.sub("\n", value)
+            node = Node(scalar, event.start_mark.index + base, end + base, value, event.style)
             if event.anchor or event.ctag:
                 _read_properties(node, event, text, base)
                 tree.anchors.add(node)
@@ -212,6 +218,23 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
                 raise YamlError(f"more than {MAX_DEPTH} levels of nesting", node.start)
             open_nodes.append((container, key))
             container, key = node, None
+
+
+_BLANK_LINES = re.compile(r"(?:\n[ \t]*+)+\Z")
+
+
+def _content_end(text: str, start: int, end: int) -> int:
+    """Where a block scalar's last line with content ends.
+
+    libyaml counts the blank lines behind it in, and control flow that is masked by blanks.
+    """
+    last = end
+    while last > start and text[last - 1] in " \t\r\n":
+        last -= 1
+    header = text.find("\n", start, end)
+    if header < 0 or last <= header:
+        return end
+    return text.find("\n", last, end) + 1 or end
 
 
 def _read_properties(node: Node, event: Any, text: str, base: int) -> None:

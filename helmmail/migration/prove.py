@@ -9,6 +9,7 @@ from helmmail.document.edit import Splice
 from helmmail.document.source import Document
 from helmmail.document.tree import Kind
 from helmmail.errors import InputError, ProofError
+from helmmail.migration.draft import State
 from helmmail.migration.plan import FilePlan, Plan
 
 
@@ -23,12 +24,29 @@ def prove(plan: Plan, replan: Callable[[Sequence[Document]], Plan]) -> tuple[lis
     again = replan([by_path.get(file.document.path, file.document) for file in plan.files])
     for file in again.changed:
         raise ProofError(f"{file.document.path}: a second run would change the file again")
+    _arrived(plan, again)
     return results, again
+
+
+def _arrived(plan: Plan, again: Plan) -> None:
+    """Raises ProofError unless every block that was to move names the target's host, and refers to the keys planned."""
+    target = plan.target
+    after = {file.document.path: file for file in again.files}
+    for file in plan.changed:
+        hosts = [block.block.host_text(block.block.host_entry) or "" for block in after[file.document.path].blocks]
+        moved = [block for block in file.blocks if block.state is State.MOVES and not block.block.partial]
+        if sum(target.host in host for host in hosts) < len(moved):
+            raise ProofError(f"{file.document.path}: {target.host} does not stand where it was to be written")
+    planned = {(need.secret, key) for need in plan.needs for key in need.keys}
+    found = {(need.secret, key) for need in again.needs for key in need.keys}
+    if planned != found:
+        raise ProofError(f"references to Secrets differ from the plan: {min(planned ^ found)}")
 
 
 def _prove_file(file: FilePlan) -> Document:
     before = file.document
     after = Document(before.path, before.encode(file.new_text))
+    _within_plan(file)
     same_bytes(before.text, after.text, file.splices)
     try:
         _ = after.roots
@@ -36,6 +54,24 @@ def _prove_file(file: FilePlan) -> Document:
         raise ProofError(f"the result is not YAML any more: {error}") from None
     same_nodes(before, after, file.splices)
     return after
+
+
+def _within_plan(file: FilePlan) -> None:
+    """Raises ProofError unless every edit lies where a setting is changed or inserted."""
+    document = file.document
+    allowed: list[tuple[int, int]] = []
+    for block in file.blocks:
+        for entry in block.block.members():
+            # An insertion goes to the start of the line below.
+            allowed.append((entry.start, document.line_end(max(entry.end - 1, entry.start))))
+            allowed.append((entry.value.start, entry.value.end))
+            if entry.value.alias is not None:
+                allowed.append((entry.value.alias.start, entry.value.alias.end))
+    own = [(splice.start, splice.end) for splice in (file.secrets.splices if file.secrets is not None else ())]
+    for splice in file.splices:
+        inside = any(start <= splice.start and splice.end <= end for start, end in allowed)
+        if not inside and (splice.start, splice.end) not in own:
+            raise ProofError(f"{document.place(splice.start)}: an edit outside of the settings")
 
 
 def same_bytes(before: str, after: str, splices: list[Splice]) -> None:

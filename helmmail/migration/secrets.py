@@ -82,6 +82,7 @@ class _SecretManifest:
         self.document = plan.document
         self.name = name
         self.needs = needs
+        self.keys = {id(value): key for key, value in root.pairs}
         self.maps = [node for key in ("stringData", "data") if (node := root.get(key)) is not None]
 
     def plan(self) -> None:
@@ -143,12 +144,12 @@ class _SecretManifest:
         """The entry whose shape new ones take, and where they go: never inside another entry's `if`."""
         document, branches = self.document, self.document.branches
         paths = [branches.at(key.start) for key, _ in node.pairs]
-        home = min(paths, key=len)
+        home = branches.at(self.keys[id(node)].start)
         own = [pair for pair, path in zip(node.pairs, paths, strict=True) if path == home]
         prefixed = [pair for pair in node.pairs if prefix and pair[0].value.startswith(prefix)]
-        key, value = (prefixed or own)[-1]
+        key, value = (prefixed or own or node.pairs)[-1]
         behind = branches.leave(max(value.end - 1, key.start), home)
-        shape = next((pair for pair in reversed(prefixed) if pair in own), own[-1])
+        shape = next((pair for pair in reversed(prefixed) if pair in own), (own or node.pairs)[-1])
         return (*shape, document.line_end(behind))
 
 

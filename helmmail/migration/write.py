@@ -30,8 +30,9 @@ def write_all(changes: Sequence[tuple[Document, bytes]]) -> None:
             for _, target, document in staged:
                 _check_unchanged(target, document)
             for temporary, target, document in staged:
-                temporary.replace(target)
+                # Noted first: an interrupt may come right behind the rename.
                 done.append((target, document))
+                temporary.replace(target)
             for folder in {target.parent for target, _ in done}:
                 _sync_folder(folder)
     except OSError as error:

@@ -54,13 +54,14 @@ def test_decoding_and_encoding_are_a_round_trip(text: str, bom: bool) -> None:
 
 @given(st.binary(max_size=40))
 def test_any_bytes_either_come_back_or_are_refused_with_the_file_named(raw: bytes) -> None:
+    refusal = ""
     try:
         found = Document("some.yaml", raw)
     except InputError as error:
-        assert str(error).startswith("some.yaml:")
-        assert "byte " in str(error)
+        refusal = str(error)
     else:
         assert found.encode(found.text) == raw
+    assert not refusal or (refusal.startswith("some.yaml:") and "byte " in refusal)
 
 
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])

@@ -35,8 +35,8 @@ def test_nothing_goes_into_the_branch_behind_a_block_scalar(action: str) -> None
 
 def test_nothing_goes_into_the_else_behind_a_block_scalar() -> None:
     text = (
-        f"e:\n  {{{{- if .Values.on }}}}\n  DJANGO_EMAIL_HOST: {OLD_HOST}\n  DJANGO_EMAIL_FROM: |-\n    a@example.org\n  {{{{- else }}}}\n"
-        "  DJANGO_EMAIL_HOST: mailcatcher\n  {{- end }}\n"
+        f"e:\n  {{{{- if .Values.on }}}}\n  DJANGO_EMAIL_HOST: {OLD_HOST}\n  DJANGO_EMAIL_FROM: |-\n    a@example.org\n"
+        "  {{- else }}\n  DJANGO_EMAIL_HOST: mailcatcher\n  {{- end }}\n"
     )
     result = moved(text, "values.yaml.gotmpl")
     assert result.endswith("\n  {{- else }}\n  DJANGO_EMAIL_HOST: mailcatcher\n  {{- end }}\n")

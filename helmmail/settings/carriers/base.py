@@ -152,11 +152,11 @@ def scalar_splice(document: Document, value: Value, text: str, *, flow: bool, st
     if value.encoded:
         text = base64.b64encode(text.encode()).decode()
     if value.style in ("|", ">"):
-        body_start = document.line_end(value.start)
-        body = document.text[body_start : value.end]
-        line = body.split("\n", 1)[0].rstrip("\r")
-        indent = len(line) - len(line.lstrip())
-        return Splice(body_start + indent, body_start + len(line.rstrip()), text)
+        start = document.line_end(value.start)
+        body = document.text[start : value.end]
+        inner = body.strip()
+        start += body.index(inner)
+        return Splice(start, start + len(inner), text)
     if value.number and text.isdigit() and not strings_only:
         return Splice(value.start, value.end, text)
     if not value.style and not value.encoded and not strings_only and (text.isdigit() or text.lower() in WORDS):
@@ -204,7 +204,8 @@ def read_value(document: Document, node: Node, anchors: Anchors | None, *, encod
     else:
         value.number = is_integer(node)
         if node.style in ("|", ">"):
-            value.text = node.value.strip("\n")
+            value.text = node.value.strip()
+            value.form = Form.OTHER if "\n" in value.text else Form.LITERAL
     return value
 
 

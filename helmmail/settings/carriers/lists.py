@@ -10,7 +10,7 @@ from helmmail.document.edit import Splice, spell
 from helmmail.document.source import Document
 from helmmail.document.tree import Anchors, Kind, Node
 from helmmail.settings.carriers.base import Carrier, Entry, Form, Path, Value, read_value, scalar_splice
-from helmmail.settings.carriers.shape import clone, indent_of, without_comments
+from helmmail.settings.carriers.shape import bare, clone, comments_in, indent_of, lines
 
 
 class ListCarrier(Carrier):
@@ -92,7 +92,7 @@ class ListCarrier(Carrier):
             copy += source[at:start] + new
             at = end
         copy += source[at : like.end]
-        return self._place(after, without_comments(copy))
+        return self._place(after, bare(copy))
 
     def insert_reference(self, after: Entry, name: str, secret: str, key: str, like: Entry | None) -> Splice:
         """See Carrier."""
@@ -100,13 +100,21 @@ class ListCarrier(Carrier):
 
     def refer(self, entry: Entry, secret: str, key: str, like: Entry | None) -> Splice:
         """See Carrier."""
-        return Splice(entry.start, entry.end, self._reference(entry.name, secret, key, like, entry))
+        reference = self._reference(entry.name, secret, key, like, entry)
+        comments = comments_in(self.document, entry)
+        if comments and self.node.style:
+            comments = ["", *comments]
+        return Splice(
+            entry.start, entry.end, lines(self.document, [*comments, reference], indent_of(self.document, entry.start))
+        )
 
     def _reference(self, name: str, secret: str, key: str, like: Entry | None, sibling: Entry) -> str:
         if like is not None and like.carrier.document is self.document:
             return clone(self.document, like, name, secret, key, indent_of(self.document, sibling.start))
         if self.node.style:
-            return f"{{name: {name}, valueFrom: {{secretKeyRef: {{name: {secret}, key: {key}}}}}}}"
+            quote = '"' if self.document.text[sibling.key_start - 1] == '"' else ""
+            words = ("name", name, "valueFrom", "secretKeyRef", "name", secret, "key", key)
+            return "{{{}: {}, {}: {{{}: {{{}: {}, {}: {}}}}}}}".format(*(f"{quote}{word}{quote}" for word in words))
         pad = self.document.newline + indent_of(self.document, sibling.start)
         return f"- name: {name}{pad}  valueFrom:{pad}    secretKeyRef:{pad}      name: {secret}{pad}      key: {key}"
 

@@ -10,7 +10,7 @@ from helmmail.document.edit import Splice, spell
 from helmmail.document.source import Document
 from helmmail.document.tree import Anchors, Kind, Node
 from helmmail.settings.carriers.base import WORDS, Carrier, Entry, Name, Path, read_value, scalar_splice
-from helmmail.settings.carriers.shape import clone, indent_of, spell_key
+from helmmail.settings.carriers.shape import clone, comments_in, indent_of, lines, spell_key
 
 
 class MapCarrier(Carrier):
@@ -54,18 +54,21 @@ class MapCarrier(Carrier):
         """See Carrier."""
         for name, pairs in self._pairs.items():
             if any(value.kind is Kind.MAP for _, value in pairs):
-                yield from (entry for entry in self.find((name,)) if entry.value.secret)
+                yield from (
+                    entry
+                    for entry in self.find((name,))
+                    if entry.value.secret and self.document.text[entry.start] != "?"
+                )
 
     def _entry(self, key: Node, value: Node) -> Entry:
-        return Entry(
-            self,
-            key.value,
-            key.start,
-            key.end,
-            read_value(self.document, value, self._anchors, encoded=self._encoded),
-            key.outer,
-            value.end,
-        )
+        document = self.document
+        start = key.outer
+        lead = document.text[document.line_start(start) : start]
+        if lead.rstrip().endswith("?"):
+            # An explicit key (YAML 1.2, 8.2.2): the entry starts with its question mark.
+            start = document.line_start(start) + lead.rindex("?")
+        read = read_value(document, value, self._anchors, encoded=self._encoded)
+        return Entry(self, key.value, key.start, key.end, read, start, value.end)
 
     def find(self, name: Name) -> list[Entry]:
         """As for every carrier; a longer name is a path of keys below the map."""
@@ -125,17 +128,26 @@ class MapCarrier(Carrier):
 
     def refer(self, entry: Entry, secret: str, key: str, like: Entry | None) -> Splice:
         """See Carrier."""
+        document = self.document
         end = entry.end
         if entry.value.style in ("|", ">"):
             # A block scalar ends behind its last line's end, which stays.
-            end = entry.start + len(self.document.text[entry.start : end].rstrip("\r\n"))
-        return Splice(entry.start, end, self._reference(entry.name, secret, key, like, entry))
+            end = entry.start + len(document.text[entry.start : end].rstrip("\r\n"))
+        reference = self._reference(entry.name, secret, key, like, entry)
+        comments = comments_in(document, entry)
+        if comments and self._flow:
+            comments = ["", *comments]
+        return Splice(entry.start, end, lines(document, [*comments, reference], indent_of(document, entry.start)))
 
     def _reference(self, name: str, secret: str, key: str, like: Entry | None, sibling: Entry) -> str:
         if like is not None and like.carrier.document is self.document:
             return clone(self.document, like, name, secret, key, indent_of(self.document, sibling.start))
         if self._flow:
-            return f"{name}: {{valueFrom: {{secretKeyRef: {{name: {secret}, key: {key}}}}}}}"
+            quote = '"' if self.document.text[sibling.key_start] == '"' else ""
+            words = (
+                f"{quote}{word}{quote}" for word in (name, "valueFrom", "secretKeyRef", "name", secret, "key", key)
+            )
+            return "{}: {{{}: {{{}: {{{}: {}, {}: {}}}}}}}".format(*words)
         newline = self.document.newline
         pad = newline + indent_of(self.document, sibling.start)
         return f"{name}:{pad}  valueFrom:{pad}    secretKeyRef:{pad}      name: {secret}{pad}      key: {key}"

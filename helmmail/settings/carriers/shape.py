@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from helmmail.document.edit import spell
 from helmmail.document.source import Document
@@ -22,14 +23,33 @@ def indent_of(document: Document, offset: int) -> str:
 _COMMENT = re.compile(r"[ \t]+#[^\r\n]*|^[ \t]*#[^\n]*\n", re.MULTILINE)
 
 
-def without_comments(text: str) -> str:
-    """`text` without its comments."""
-    return _COMMENT.sub("", text)
-
-
 _ANCHOR = re.compile(
     r"[ \t]*(?<=[\s\[{,:])&[^\s,\[\]{}]+(?=[ \t]*\r?$)|(?<=[\s\[{,:])&[^\s,\[\]{}]+[ \t]*", re.MULTILINE
 )
+
+
+def bare(text: str) -> str:
+    """`text` without comments and anchors, as a copy has to be."""
+    return _ANCHOR.sub("", _COMMENT.sub("", text))
+
+
+def comments_in(document: Document, entry: Entry) -> list[str]:
+    """The comments within an entry's span, which an edit of the whole entry has to keep."""
+    value = entry.value
+    header = document.line_end(value.start) if value.style in ("|", ">") else value.start
+    spans = [(entry.start, entry.key_start), (entry.key_end, value.start), (value.end, entry.end)]
+    if value.style in ("|", ">"):
+        spans.append((value.start, header))
+    texts = (document.text[start:end] for start, end in sorted(spans) if start < end)
+    return [found.strip() for text in texts for found in _ONE_COMMENT.findall(text)]
+
+
+def lines(document: Document, parts: Iterable[str], indent: str) -> str:
+    """Parts as lines of their own; the first stands where the edit is."""
+    return (document.newline + indent).join(parts)
+
+
+_ONE_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 
 
 def clone(document: Document, like: Entry, name: str, secret: str, key: str, indent: str) -> str:
@@ -49,7 +69,7 @@ def clone(document: Document, like: Entry, name: str, secret: str, key: str, ind
         at = end
     copy += document.text[at : like.end]
     own = indent_of(document, like.start)
-    copy = _ANCHOR.sub("", without_comments(copy))
+    copy = bare(copy)
     if own != indent:
         copy = ("\n" + indent).join(
             line.removeprefix(own) if index else line for index, line in enumerate(copy.split("\n"))
