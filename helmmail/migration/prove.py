@@ -67,11 +67,12 @@ def _within_plan(file: FilePlan) -> None:
             allowed.append((entry.value.start, entry.value.end))
             if entry.value.alias is not None:
                 allowed.append((entry.value.alias.start, entry.value.alias.end))
-    own = [(splice.start, splice.end) for splice in (file.secrets.splices if file.secrets is not None else ())]
+    secrets = file.secrets.splices if file.secrets is not None else []
+    planned = {splice for block in file.blocks for splice in block.splices}.union(secrets)
     for splice in file.splices:
-        inside = any(start <= splice.start and splice.end <= end for start, end in allowed)
-        if not inside and (splice.start, splice.end) not in own:
-            raise ProofError(f"{document.place(splice.start)}: an edit outside of the settings")
+        inside = any(start <= splice.start and splice.end <= end for start, end in allowed) or splice in secrets
+        if not inside or splice not in planned:
+            raise ProofError(f"{document.place(splice.start)}: an edit outside of the settings, or not as planned")
 
 
 def same_bytes(before: str, after: str, splices: list[Splice]) -> None:

@@ -115,26 +115,30 @@ def trees(masked: str) -> list[Tree]:
     return [_of_node(node, {}) for node in nodes if node is not None]
 
 
-def comments(masked: str) -> list[str]:
-    """Every comment, by the tokens of a scanner: a comment is what starts with # between two tokens."""
+def marks(masked: str) -> tuple[list[str], list[str]]:
+    """Every comment, and every anchor, in their order: a second anchor of a name would take the aliases behind it.
+
+    By the tokens of a scanner: a comment is what starts with # between two of them.
+    """
     found: list[str] = []
+    anchors: list[str] = []
     at = 0
     for token in yaml.scan(masked, Loader=yaml.SafeLoader):
         start, end = token.start_mark.index, token.end_mark.index
-        if start >= at:
+        if start > at:
             found += _comments_in(masked[at:start])
         if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
             header = masked[start : masked.find("\n", start)]
             found += _comments_in(header[1:])
+        elif isinstance(token, yaml.AnchorToken):
+            anchors.append(str(token.value))
         at = max(at, end)
-    return found + _comments_in(masked[at:])
+    return found + _comments_in(masked[at:]), anchors
 
 
-def anchors(masked: str) -> list[str]:
-    """Every anchor in its order: a second one of a name would take the aliases behind it."""
-    return [
-        str(token.value) for token in yaml.scan(masked, Loader=yaml.SafeLoader) if isinstance(token, yaml.AnchorToken)
-    ]
+def comments(masked: str) -> list[str]:
+    """Every comment."""
+    return marks(masked)[0]
 
 
 def _comments_in(gap: str) -> list[str]:
@@ -291,8 +295,7 @@ def check_result(file: ValuesFile, before: str, after: str) -> None:
             _check_secret(left, right)
         else:
             _same(_without_aliases(left), _without_aliases(right), (), moving)
-    assert comments(hidden_before) == comments(hidden_after)
-    assert anchors(hidden_before) == anchors(hidden_after)
+    assert marks(hidden_before) == marks(hidden_after)
 
 
 def _without_aliases(tree: Tree) -> Tree:
