@@ -5,7 +5,6 @@ jsonschema is imported only to validate; the schemas refer to one another by the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -32,6 +31,8 @@ def load(name: str) -> dict[str, Any]:
 
     Raises FileNotFoundError where there is none of that name.
     """
+    import json
+
     for folder in (_PACKAGE, _CHECKOUT):
         path = folder / f"{name}.schema.json"
         if path.is_file():
@@ -126,6 +127,8 @@ def _shown(instance: object) -> str:
         return "a map"
     if isinstance(instance, list):
         return "a list"
+    import json
+
     text = json.dumps(instance, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from helmmail.document.source import Document
 from helmmail.document.template import FILLER
@@ -188,6 +187,8 @@ def _sender(block: Block) -> Setting | None:
     text = block.host_entry.value.literal
     match = server("url", text) if block.host_role == "url" and text and block.sender_parameter else None
     address = url_query(match).get(block.sender_parameter) if match is not None else None
+    from urllib.parse import unquote
+
     return Setting(unquote(address), _place(block, block.host_entry), Form.LITERAL.value) if address else None
 
 

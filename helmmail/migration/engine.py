@@ -7,9 +7,7 @@ from typing import NamedTuple
 
 from helmmail.document.source import Document
 from helmmail.migration.plan import Plan, plan_move
-from helmmail.migration.prove import prove
 from helmmail.migration.target import Target
-from helmmail.migration.write import write_all
 from helmmail.model import Finding, Severity
 from helmmail.settings.reader import Reader
 
@@ -23,6 +21,8 @@ class Move(NamedTuple):
 
     def write(self) -> None:
         """Writes all changed files, or none. Raises InputError where one cannot be written."""
+        from helmmail.migration.write import write_all
+
         write_all([(file.document, new.raw) for file, new in zip(self.plan.changed, self.results, strict=True)])
 
 
@@ -44,6 +44,9 @@ def prepare(
     plan = plan_over(documents)
     if not plan.changed:
         return Move(plan)
+
+    from helmmail.migration.prove import prove
+
     results, again = prove(plan, plan_over)
     return Move(plan, results, _broken(plan, again))
 

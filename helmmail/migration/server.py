@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, unquote
 
 from helmmail import rules
 from helmmail.migration.draft import Draft, State
@@ -131,4 +130,6 @@ def _query(query: str, wanted: UrlScheme, schemes: tuple[UrlScheme, ...]) -> str
 
 def _encoded_sender(old: str, address: str) -> str:
     """As `_named_sender`, in a URL's query: percent-encoded as far as the old one was."""
+    from urllib.parse import quote, unquote
+
     return quote(named_sender(unquote(old), address), safe="" if "%40" in old else "@")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -130,6 +129,8 @@ _CREDENTIALS = (("user name", "username"), ("password", "password"))
 
 
 def _patch(secret: str, keys: Sequence[str]) -> str:
+    import json
+
     body = json.dumps({"stringData": dict.fromkeys(keys, "...")})
     return f"kubectl patch secret {secret} --type merge --patch-file /dev/stdin <<'EOF'\n{body}\nEOF"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +54,7 @@ def _stage(target: Path, data: bytes) -> Path:
     mode = os.stat(target)
     if not mode.st_mode & 0o222 or not os.access(target, os.W_OK):
         raise PermissionError(13, "the file is read-only", str(target))
-    temporary = target.with_name(f".{target.name}.helmmail-{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".{target.name}.helmmail-{os.urandom(4).hex()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:

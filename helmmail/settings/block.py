@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from helmmail.document.edit import is_true
 from helmmail.document.source import Document
@@ -213,5 +212,7 @@ def url_scheme(schemes: Iterable[UrlScheme], match: re.Match[str]) -> UrlScheme 
 
 def url_query(match: re.Match[str]) -> dict[str, str]:
     """A URL's query, percent-decoded."""
+    from urllib.parse import unquote
+
     pairs = (pair.partition("=") for pair in (match["query"] or "").split("&") if pair)
     return {unquote(key): unquote(value) for key, _, value in pairs}
