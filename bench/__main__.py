@@ -126,7 +126,8 @@ def _write_files(folder: Path, count: int, text: str) -> None:
 
 
 def _values() -> str:
-    return VALUES.read_text()
+    """A La Suite application's values, as plain YAML: the peers read no templates."""
+    return "".join(line for line in VALUES.read_text().splitlines(keepends=True) if "{{" not in line)
 
 
 def start_up(folder: Path) -> Lines:
