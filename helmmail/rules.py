@@ -22,6 +22,7 @@ CREDENTIALS_UNUSED = "HM209"
 ODD_ONE_OUT = "HM210"
 SERVICE_WINS = "HM211"
 SECRET_CHOSEN = "HM212"
+FORM_ASSUMED = "HM213"
 
 RULES = {
     TEMPLATE_VALUE: "a setting is a template expression, which is not overwritten",
@@ -39,6 +40,7 @@ RULES = {
     SECRET_KEY_MISSING: "a Secret lacks a key that the settings refer to",
     CREDENTIALS_UNUSED: "credentials stand that the provider does not use",
     ODD_ONE_OUT: "a setting differs from the other environments",
+    FORM_ASSUMED: "the form of a reference to a Secret was assumed",
     SECRET_CHOSEN: "credentials refer to a Secret that was told from the settings around",
     SERVICE_WINS: "a named service wins over host and port",
 }

@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="helmmail", message="%(prog)s %(version)s")
 def app() -> None:
-    r"""Move the mail settings of Helm-deployed applications to another SMTP provider, and prove it.
+    """Move the mail settings of Helm-deployed applications to another SMTP provider, and prove it.
 
     \b
     See what a move would change, in every environment of this repository:

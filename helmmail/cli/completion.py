@@ -11,7 +11,7 @@ from helmmail.cli.common import echo
 @click.command("completion", short_help="Print the shell completion script for bash, zsh or fish.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    r"""Print the completion script for a shell.
+    """Print the completion script for a shell.
 
     \b
       bash: helmmail completion bash > ~/.local/share/bash-completion/completions/helmmail

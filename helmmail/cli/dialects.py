@@ -20,7 +20,7 @@ from helmmail.settings.dialect import Dialect, Dialects
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form."
 )
 def command(name: str | None, config_path: str | None, output: str) -> None:
-    r"""List the known dialects, or show one: how an application names its settings and spells TLS.
+    """List the known dialects, or show one: how an application names its settings and spells TLS.
 
     Dialects of your own stand in helmmail.yaml under `dialects`. Settings that no dialect describes are
     read by the words in their names (`helmmail dialects generic`); for those nothing is inserted.

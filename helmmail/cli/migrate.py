@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @color_option
 @click.pass_context
 def command(ctx: click.Context, /, **given: object) -> int:
-    r"""Move the mail settings of every environment from one provider to another.
+    """Move the mail settings of every environment from one provider to another.
 
     PATHS are files or folders; without any, the environments of helmmail.yaml, or what is found from here.
     Every byte that is not the move stays. All files are written, or none.
@@ -231,7 +231,8 @@ def _diffs(move: Move, *, show_secrets: bool) -> tuple[str, bool]:
         if show_secrets:
             parts.append(unified(file.document, file.splices, result.text))
         else:
-            old, new = (Concealer(each, *window(each, file.splices)) for each in (file.document, result))
+            old = Concealer(file.document, *window(file.document, file.splices), file.credentials)
+            new = Concealer(result, *window(result, file.splices))
             parts.append(unified(file.document, file.splices, result.text, old, new))
             hidden += old.hidden + new.hidden
     return "".join(parts), hidden > 0

@@ -20,7 +20,7 @@ from helmmail.settings.provider import Provider, Providers
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form."
 )
 def command(name: str | None, config_path: str | None, output: str) -> None:
-    r"""List the known providers, or show one: hosts, ports, credentials, DNS, limits.
+    """List the known providers, or show one: hosts, ports, credentials, DNS, limits.
 
     NAME is an id, an alias or a host name. Providers of your own stand in helmmail.yaml under `providers`.
 
@@ -59,7 +59,8 @@ def _ports(provider: Provider) -> str:
 def details(data: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     """A profile as lines for people."""
     for key, value in data.items():
-        name = str(key).replace("_", " ")
+        # Keys of the profile format are words; deeper down stand an application's own names.
+        name = str(key) if indent else str(key).replace("_", " ")
         if isinstance(value, Mapping):
             yield f"{indent}{name}:\n"
             yield from details(value, indent + "  ")

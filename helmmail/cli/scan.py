@@ -41,7 +41,7 @@ class _Line:
 def command(
     paths: Sequence[str], names: Sequence[str], layers: Sequence[str], config_path: str | None, output: str, color: str
 ) -> int:
-    r"""Show the mail settings of every environment, side by side, each with the place that it comes from.
+    """Show the mail settings of every environment, side by side, each with the place that it comes from.
 
     Layers of values files are merged as Helm merges them. A setting that differs from what most environments
     have is marked with `!`. Credentials are never shown.

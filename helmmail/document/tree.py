@@ -170,7 +170,8 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
                 end = _content_end(text, event.start_mark.index, end)
                 if end < event.end_mark.index:
                     # Masked control flow is no content, though its blanks may look like some.
-                    value = _BLANK_LINES.sub("\n", value)
+                    kept = text.count("\n", len(text[:end].rstrip(" \t\r\n")), end)
+                    value = _BLANK_LINES.sub("\n" * kept, value)
             node = Node(scalar, event.start_mark.index + base, end + base, value, event.style)
             if event.anchor or event.ctag:
                 _read_properties(node, event, text, base)
@@ -226,7 +227,8 @@ _BLANK_LINES = re.compile(r"(?:\n[ \t]*+)+\Z")
 def _content_end(text: str, start: int, end: int) -> int:
     """Where a block scalar's last line with content ends.
 
-    libyaml counts the blank lines behind it in, and control flow that is masked by blanks.
+    libyaml counts the blank lines behind it in, and control flow that is masked by blanks. Where the header
+    keeps blank lines (`|+`), those that are empty are content.
     """
     last = end
     while last > start and text[last - 1] in " \t\r\n":
@@ -234,7 +236,13 @@ def _content_end(text: str, start: int, end: int) -> int:
     header = text.find("\n", start, end)
     if header < 0 or last <= header:
         return end
+    if "+" in text[start:header].partition("#")[0]:
+        empty = _EMPTY_LINES.match(text, last, end)
+        return empty.end() if empty is not None and empty.end() < end else end
     return text.find("\n", last, end) + 1 or end
+
+
+_EMPTY_LINES = re.compile(r"[ \t]*+(?:\r?\n)+")
 
 
 def _read_properties(node: Node, event: Any, text: str, base: int) -> None:

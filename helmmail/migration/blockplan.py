@@ -16,13 +16,20 @@ from helmmail.settings.block import Block
 from helmmail.settings.carriers import Form
 
 
-def plan_block(block: Block, target: Target, base: BlockPlan | None = None, owned: Collection[int] = ()) -> BlockPlan:
+def plan_block(
+    block: Block,
+    target: Target,
+    base: BlockPlan | None = None,
+    owned: Collection[int] = (),
+    *,
+    direct: bool = False,
+) -> BlockPlan:
     """The plan for a block. Raises InputError where the user has to name a Secret.
 
     A partial block follows `base`, the plan of the block that has the host. `owned` says where the values
-    start that the document's blocks hold.
+    start that the document's blocks hold, `direct` that references stand without `valueFrom` in other files.
     """
-    draft = Draft(block, target, owned)
+    draft = Draft(block, target, owned, direct=direct)
     if base is not None:
         draft.follow(base)
     if draft.result.state is State.STAYS:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from helmmail import rules
 from helmmail.document.template import has_expressions
 from helmmail.errors import InputError
 from helmmail.migration.draft import Draft, State
+from helmmail.migration.secretref import assume_form, choose_secret, has_variable_names, is_of_mail, stands_elsewhere
 from helmmail.model import Finding, Severity
 from helmmail.redact import MASK
 from helmmail.settings.block import server
-from helmmail.settings.carriers import Entry, Form, Name, secret_name
+from helmmail.settings.carriers import Entry, Form, Name
 
 
 def plan_credentials(draft: Draft) -> None:
@@ -161,9 +160,11 @@ def _reference_kept(draft: Draft, role: str, entry: Entry, what: str) -> None:
 
 
 def _literal_credential(draft: Draft, role: str, entry: Entry) -> None:
-    secret, like = _secret(draft)
+    secret, like = choose_secret(draft)
     joined = draft.block.inherits(entry) or entry.value.alias is not None or entry.value.anchor is not None
-    if secret is not None and draft.carrier.holds_references and _env_names(draft) and not joined:
+    if secret is not None and draft.carrier.holds_references and has_variable_names(draft) and not joined:
+        if like is None and draft.carrier.kind == "map":
+            assume_form(draft)
         draft.result.splices.append(draft.carrier.refer(entry, secret, entry.name, like))
         draft.change(
             entry, entry.name, MASK, f"Secret {secret}, key {entry.name}", "a credential is a reference, never text"
@@ -197,13 +198,6 @@ def _literal_credential(draft: Draft, role: str, entry: Entry) -> None:
         )
 
 
-def _env_names(draft: Draft) -> bool:
-    """Whether the block's names are environment variables, which can refer to a Secret's key."""
-    if draft.block.shape is None:
-        return draft.carrier.kind == "list" or draft.block.host_entry.name.isupper()
-    return not draft.block.shape.is_native
-
-
 def _insert_credentials(draft: Draft, roles: list[str]) -> None:
     provider = draft.target.provider
     if draft.inserts_nothing:
@@ -216,10 +210,12 @@ def _insert_credentials(draft: Draft, roles: list[str]) -> None:
     wanted = [name for _, name in names if name is not None]
     if not names:
         return
-    if not (draft.may_insert and _env_names(draft) and draft.carrier.holds_references and len(wanted) == len(names)):
+    if not (
+        draft.may_insert and has_variable_names(draft) and draft.carrier.holds_references and len(wanted) == len(names)
+    ):
         _credentials_by_hand(draft, names)
         return
-    secret, like = _secret(draft)
+    secret, like = choose_secret(draft)
     if secret is None:
         if draft.carrier.env_from:
             _credentials_from_environment(draft, names)
@@ -231,11 +227,13 @@ def _insert_credentials(draft: Draft, roles: list[str]) -> None:
         )
     anchor = draft.last(("",))
     assert anchor is not None
+    if like is None and draft.carrier.kind == "map":
+        assume_form(draft)
     for name in wanted:
         draft.result.splices.append(draft.carrier.insert_reference(anchor, name[-1], secret, name[-1], like))
         draft.change(anchor, name[-1], None, f"Secret {secret}, key {name[-1]}", f"{provider.id} wants credentials")
     draft.need(secret, *(name[-1] for name in wanted))
-    if draft.target.secret_of(draft.document.path) is None and like is not None and not _is_of_mail(draft, like):
+    if draft.target.secret_of(draft.document.path) is None and like is not None and not is_of_mail(draft, like):
         draft.find(
             rules.SECRET_CHOSEN,
             Severity.NOTE,
@@ -244,17 +242,13 @@ def _insert_credentials(draft: Draft, roles: list[str]) -> None:
         )
 
 
-def _is_of_mail(draft: Draft, like: Entry) -> bool:
-    """Whether a reference is the block's own, or of its application by the dialect's prefix."""
-    prefix = draft.block.shape.prefix if draft.block.shape is not None else ""
-    return bool(prefix and like.name.startswith(prefix)) or any(like is each for each in draft.block.members())
-
-
 def _credentials_by_hand(draft: Draft, names: list[tuple[str, Name | None]]) -> None:
     provider = draft.target.provider
     if draft.result.state is State.MOVES:
         elsewhere = [
-            (name[-1], at) for _, name in names if name is not None and (at := _elsewhere(draft, name[-1])) is not None
+            (name[-1], at)
+            for _, name in names
+            if name is not None and (at := stands_elsewhere(draft, name[-1])) is not None
         ]
         for word, at in elsewhere:
             draft.result.findings.append(
@@ -281,15 +275,6 @@ def _none_of(names: list[tuple[str, Name | None]]) -> str:
     return "no " + " and no ".join(role for role, _ in names)
 
 
-def _elsewhere(draft: Draft, name: str) -> int | None:
-    """Where a setting stands in the document outside the block's carrier: in the Secret beside a ConfigMap."""
-    start, end = draft.carrier.span
-    for match in re.finditer(rf"(?<![\w.-]){re.escape(name)}(?=[\"']?[ \t]*[:=])", draft.document.masked):
-        if not start <= match.start() < end:
-            return match.start()
-    return None
-
-
 def _credentials_from_environment(draft: Draft, names: list[tuple[str, Name | None]]) -> None:
     if draft.result.state is not State.MOVES:
         return
@@ -302,47 +287,3 @@ def _credentials_from_environment(draft: Draft, names: list[tuple[str, Name | No
         None,
         f"put {keys} of {draft.target.provider.id} there",
     )
-
-
-def _secret(draft: Draft) -> tuple[str | None, Entry | None]:
-    """The Secret that credentials shall be in, and a reference to shape new ones after.
-
-    First --secret, then the block's own references, those with the dialect's prefix, then the only Secret
-    that the carrier refers to. Raises InputError where several fit.
-    """
-    references = [entry for entry in draft.carrier.references() if entry.value.alias is None and not entry.value.anchor]
-    references = [entry for entry in references if not draft.block.inherits(entry)] or []
-    given = draft.target.secret_of(draft.document.path)
-    if given is not None:
-        own = [entry for entry in references if secret_name(draft.document, entry) == given]
-        return given, _nearest(draft, own or references)
-    groups = [
-        [
-            entry
-            for entry in references
-            if entry in draft.block.settings.get("user", []) + draft.block.settings.get("password", [])
-        ]
-    ]
-    prefix = draft.block.shape.prefix if draft.block.shape is not None else ""
-    if prefix:
-        groups.append([entry for entry in references if entry.name.startswith(prefix)])
-    if not draft.carrier.env_from:
-        groups.append(references)
-    for group in groups:
-        names = {secret_name(draft.document, entry) for entry in group}
-        if len(names) > 1:
-            raise InputError(
-                f"{draft.block.place}: the settings around refer to several Secrets "
-                f"({', '.join(sorted(names))}); give --secret NAME"
-            )
-        if names:
-            return names.pop(), _nearest(draft, group)
-    return None, None
-
-
-def _nearest(draft: Draft, references: list[Entry]) -> Entry | None:
-    host = draft.block.host_entry.start
-    before = [entry for entry in references if entry.start < host]
-    if before:
-        return before[-1]
-    return references[0] if references else None

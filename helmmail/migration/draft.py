@@ -59,8 +59,12 @@ def state_of(block: Block, target: Target) -> State:
 class Draft:
     """The plan of a block in the making. `port` and `security` are what the block shall have."""
 
-    def __init__(self, block: Block, target: Target, owned: Collection[int] = ()) -> None:
-        """`owned` says where the values start that blocks of the document hold: edits there are the blocks' own."""
+    def __init__(self, block: Block, target: Target, owned: Collection[int] = (), *, direct: bool = False) -> None:
+        """`owned` says where the values start that blocks of the document hold: edits there are the blocks' own.
+
+        `direct` says that the files of the run have references without `valueFrom`.
+        """
+        self.direct = direct
         self.block = block
         self.target = target
         self.carrier = block.carrier
@@ -166,14 +170,13 @@ class Draft:
         """
         return self.block.shape is not None and not self.inserts_nothing
 
-    def insert(self, name: Name, text: str, reason: str, *, number: bool = False) -> bool:
+    def insert(self, name: Name, text: str, reason: str, *, number: bool = False, like: Entry | None = None) -> bool:
         """Inserts a missing setting after the last of its block; False where it cannot be done here."""
         anchor = self.last(name)
         if not self.may_insert or anchor is None:
             return False
-        like = self.block.host_entry
         try:
-            splice = self.carrier.insert(anchor, name[-1], text, like, number=number)
+            splice = self.carrier.insert(anchor, name[-1], text, like or self.block.host_entry, number=number)
         except NotImplementedError:
             return False
         self.result.splices.append(splice)

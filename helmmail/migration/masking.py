@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from helmmail.document.source import Document
 from helmmail.document.template import FILLER
@@ -22,10 +22,13 @@ _EXPRESSION = re.compile(r"[\"']?(?:\{\{.*\}\}|\$\{[^}]*\}|\$\(\w+\))[\"']?")
 class Concealer:
     """Shows the lines of one document without its credentials."""
 
-    def __init__(self, document: Document, start: int = 0, end: int | None = None) -> None:
-        """Prepares to show lines between two offsets."""
+    def __init__(
+        self, document: Document, start: int = 0, end: int | None = None, more: Iterable[tuple[int, int]] = ()
+    ) -> None:
+        """Prepares to show lines between two offsets; `more` are further spans to hide."""
         self._document = document
-        self._spans = sorted(_secret_spans(document, start, len(document.text) if end is None else end))
+        own = _secret_spans(document, start, len(document.text) if end is None else end)
+        self._spans = _joined(sorted([*own, *more]))
         self.hidden = 0
         """How many lines were shown with something masked."""
 
@@ -53,6 +56,17 @@ class Concealer:
                 if last > first:
                     found.append((first, last))
         return found
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted spans with those that overlap made one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _conceal(match: re.Match[str]) -> str:

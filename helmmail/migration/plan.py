@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from helmmail.migration.leftover import leftovers, mentions
 from helmmail.migration.secrets import SecretPlan, encrypted_names, plan_secrets
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Severity
+from helmmail.settings.carriers import Form
 from helmmail.settings.manifest import has_templated_mail, is_encrypted, is_encrypted_text, may_make_secrets
 from helmmail.settings.reader import Reader
 
@@ -36,6 +38,17 @@ class FilePlan:
         if self.secrets is not None:
             found += self.secrets.changes
         return sorted(set(found), key=lambda change: (change.place, change.new is None))
+
+    @property
+    def credentials(self) -> list[tuple[int, int]]:
+        """The spans of user names and passwords that stand in clear text in the blocks."""
+        entries = (
+            entry
+            for block in self.blocks
+            for role in ("user", "password")
+            for entry in block.block.settings.get(role, ())
+        )
+        return [(entry.value.start, entry.value.end) for entry in entries if entry.value.form is Form.LITERAL]
 
     @property
     def new_text(self) -> str:
@@ -89,11 +102,12 @@ def plan_move(
     """
     errors: list[InputError] = []
     files: list[FilePlan] = []
+    direct = target.secret is not None and _prefers_direct(documents)
     for document in documents:
         file = FilePlan(document)
         try:
             if moves(document):
-                _plan_file(file, target, reader)
+                _plan_file(file, target, reader, direct=direct)
             else:
                 _ = document.roots
             files.append(file)
@@ -116,7 +130,17 @@ def plan_move(
     return Plan(target, files, needs, list(missing.values()))
 
 
-def _plan_file(file: FilePlan, target: Target, reader: Reader) -> None:
+_REFERENCE = re.compile(r"^[ \t]*[\"']?(?P<name>\w+)[\"']?:[ \t]*\r?\n[ \t]+[\"']?secretKeyRef[\"']?:", re.MULTILINE)
+
+
+def _prefers_direct(documents: Iterable[Document]) -> bool:
+    """Whether the files have references to Secrets, and all of them without `valueFrom`."""
+    texts = (document.text for document in documents if "secretKeyRef" in document.text)
+    names = {match["name"] for text in texts for match in _REFERENCE.finditer(text)}
+    return bool(names) and "valueFrom" not in names
+
+
+def _plan_file(file: FilePlan, target: Target, reader: Reader, *, direct: bool) -> None:
     document = file.document
     errors: list[InputError] = []
     if not (document.is_dotenv and is_encrypted_text(document)):
@@ -132,7 +156,7 @@ def _plan_file(file: FilePlan, target: Target, reader: Reader) -> None:
     owned = {entry.value.start for block in blocks for entry in block.members() if entry.value.alias is None}
     for block in blocks:
         try:
-            plan = plan_block(block, target, owned=owned)
+            plan = plan_block(block, target, owned=owned, direct=direct)
         except InputError as error:
             errors.append(error)
             continue

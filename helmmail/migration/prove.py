@@ -62,8 +62,8 @@ def _within_plan(file: FilePlan) -> None:
     allowed: list[tuple[int, int]] = []
     for block in file.blocks:
         for entry in block.block.members():
-            # An insertion goes to the start of the line below.
-            allowed.append((entry.start, document.line_end(max(entry.end - 1, entry.start))))
+            # An insertion goes to the start of the line below; a removal takes the indent with it.
+            allowed.append((document.line_start(entry.start), document.line_end(max(entry.end - 1, entry.start))))
             allowed.append((entry.value.start, entry.value.end))
             if entry.value.alias is not None:
                 allowed.append((entry.value.alias.start, entry.value.alias.end))

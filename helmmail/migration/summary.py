@@ -62,7 +62,9 @@ def _headline(plan: Plan, *, broken: bool, written: bool) -> str:
         there = f"; {done} settings block{'s' * (done != 1)} there already" if done else ""
         return f"nothing to do: no settings of {plan.target.source.id} found{there}"
     files = f"{count} file{'s' * (count != 1)}"
-    return f"{files} changed" if written else f"{files} would change"
+    errors = sum(finding.severity is Severity.ERROR for finding in plan.findings)
+    told = f"; {errors} error{'s' * (errors != 1)} above: mail will not work until mended" if errors else ""
+    return (f"{files} changed" if written else f"{files} would change") + told
 
 
 def _rows(plan: Plan, label: Callable[[str], str]) -> Iterator[Row]:
@@ -78,8 +80,9 @@ def _rows(plan: Plan, label: Callable[[str], str]) -> Iterator[Row]:
 
 def _moved(plan: BlockPlan, target: Target) -> str:
     block = plan.block
-    if plan.state is State.THERE:
-        return f"{block.host} completed: " + ", ".join(change.setting for change in plan.changes)
+    if block.partial or plan.state is State.THERE:
+        done = ", ".join(change.setting for change in plan.changes)
+        return f"{block.host} completed: {done}" if not block.partial else f"follows another layer: {done}"
     new = f"{target.host}:{target.port} ({target.security.value})"
     return f"{block.host}{_port(block)} -> {new}"
 

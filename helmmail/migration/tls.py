@@ -90,10 +90,8 @@ def _insert_flag(draft: Draft, name: Name, flag: Flag, reason: str) -> None:
     words = flag.words.get(draft.security)
     if not words or draft.inserts_nothing:
         return
-    like = next(
-        (entries[-1].value.text for each, entries in draft.block.flags.values() if entries and each.is_truth),
-        draft.block.truth,
-    )
-    word = draft.word(words[0], like)
-    if not draft.insert(name, word, reason):
+    siblings = [entries[-1] for each, entries in draft.block.flags.values() if entries and each.is_truth]
+    like = siblings[0] if siblings and siblings[0].value.form is Form.LITERAL else None
+    word = draft.word(words[0], like.value.text if like is not None else draft.block.truth)
+    if not draft.insert(name, word, reason, like=like):
         draft.by_hand(f"{'/'.join(name)} is not set", word)

@@ -34,9 +34,9 @@ def render(result: Result, style: Style) -> str:
 
 
 def _rows(result: Result, style: Style) -> Iterator[str]:
-    table = [(row.environment, row.text, row.place) for row in result.rows]
-    for environment, text, place in aligned(table):
-        yield f"{style.paint(environment, 'bold')}  {text}  {style.paint(place, 'dim')}".rstrip()
+    table = [(row.environment, row.block, row.text, row.place) for row in result.rows]
+    for environment, block, text, place in aligned(table):
+        yield f"{style.paint(environment, 'bold')}  {block}  {text}  {style.paint(place, 'dim')}".rstrip()
 
 
 def _findings(findings: Iterable[Finding], style: Style) -> Iterator[str]:

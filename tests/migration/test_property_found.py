@@ -116,3 +116,10 @@ def test_a_host_below_a_blank_line_in_a_block_scalar_moves(header: str) -> None:
 )
 def test_json_stays_json(text: str) -> None:
     json.loads(moved(text % OLD_HOST, "values.json"))
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n\n\n"])
+def test_a_block_scalar_that_keeps_its_blank_lines_keeps_them_when_keys_follow(blank: str) -> None:
+    text = f"e:\n  DJANGO_EMAIL_HOST: {OLD_HOST}\n---\n{SECRET_HEAD}  A: |+\n    x\n{blank}"
+    result = moved(text, "values.yaml.gotmpl")
+    assert f"\n  A: |+\n    x\n{blank}{{{{- if .Values.djangoEmailHostUser" in result

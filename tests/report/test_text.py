@@ -23,8 +23,8 @@ RESULT = Result(
 
 def test_the_summary_is_aligned_and_in_order() -> None:
     assert render(RESULT, Style()).splitlines() == [
-        "production  a -> b       values.yaml:1:1",
-        "dev         longer -> c  x.yaml:22:3",
+        "production  django  a -> b       values.yaml:1:1",
+        "dev         django  longer -> c  x.yaml:22:3",
         "values.yaml:3:5: warning: the old host stands here [HM102]",
         "    change it",
         "error: no place [HM207]",

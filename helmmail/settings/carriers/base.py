@@ -79,6 +79,8 @@ class Carrier:
     """Whether every value must be a string (Kubernetes' `EnvVar.value`, a Secret's or ConfigMap's data)."""
     holds_references = False
     """Whether a value can refer to a Secret here."""
+    direct = False
+    """Whether references stand under the name itself here, without `valueFrom`, as far as other files tell."""
     in_secret = False
     """Whether the carrier is a Secret's data."""
 

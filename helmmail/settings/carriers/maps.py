@@ -147,9 +147,15 @@ class MapCarrier(Carrier):
             words = (
                 f"{quote}{word}{quote}" for word in (name, "valueFrom", "secretKeyRef", "name", secret, "key", key)
             )
-            return "{}: {{{}: {{{}: {{{}: {}, {}: {}}}}}}}".format(*words)
+            form = "{}: {{{}: {{{}: {{{}: {}, {}: {}}}}}}}"
+            if self.direct:
+                words = (word for word in words if word.strip('"') != "valueFrom")
+                form = "{}: {{{}: {{{}: {}, {}: {}}}}}"
+            return form.format(*words)
         newline = self.document.newline
         pad = newline + indent_of(self.document, sibling.start)
+        if self.direct:
+            return f"{name}:{pad}  secretKeyRef:{pad}    name: {secret}{pad}    key: {key}"
         return f"{name}:{pad}  valueFrom:{pad}    secretKeyRef:{pad}      name: {secret}{pad}      key: {key}"
 
 
