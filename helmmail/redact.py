@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from helmmail.lazy import pattern
+
 MASK = "********"
 
-_CREDENTIAL = re.compile(
+_CREDENTIAL = pattern(
     r"(?i)pass(?:word|wd|phrase|_?key)?(?:$|[^a-z])|passwd|password|pwd|secret|token|credential|api_?-?key|"
     r"private_?-?key|access_?-?key|auth_?key|(?:^|[_-])dsn$|salt"
 )
 # Names that speak of a credential without holding one: they name a Secret, a key in it, or a file.
-_POINTER = re.compile(
+_POINTER = pattern(
     r"(?i)(?:name|existing_?secret|secret_?ref|_file|file|path|enabled|key_?ref|secret_?key|ttl|"
     r"lifetime|expir\w*|timeout|endpoint|ur[il]|issuer|type|alg|algorithm|method|header|length|policy)$"
 )
-_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<userinfo>[^/\s@'\"]+)@", re.IGNORECASE)
+_USERINFO = pattern(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<userinfo>[^/\s@'\"]+)@", re.IGNORECASE)
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -453,16 +453,16 @@ class _Builder:
             return [f"{key}:\t{prefix}{self.spelled(value)}"]
         return [f"{key}: {prefix}{self.spelled(value)}{self.end_of_line()}"]
 
-    def block(self, names: Names, fate: str, *, references: bool) -> tuple[list[str], frozenset[str]]:
+    def block(self, names: Names, fate: str, *, references: bool) -> tuple[list[str], tuple[str, ...]]:
         lines: list[str] = []
         pairs = self.settings(names, fate)
         for name, value in pairs:
             lines += self.noise()
             lines += self.map_entry(name, value, references=references)
-        return lines, frozenset(name for name, _ in pairs)
+        return lines, tuple(name for name, _ in pairs)
 
-    def plant(self, kind: str, path: tuple[str, ...], names: Names, fate: str, present: frozenset[str]) -> None:
-        self.planted.append(Planted(kind, path, names, fate, present))
+    def plant(self, kind: str, path: tuple[str, ...], names: Names, fate: str, present: Iterable[str]) -> None:
+        self.planted.append(Planted(kind, path, names, fate, frozenset(present)))
 
     def env_map(self) -> list[str]:
         key, names, fate = self.fresh("envVars"), self.pick(ENV_DIALECTS), self.fate()
@@ -557,7 +557,7 @@ class _Builder:
         key, names = self.fresh("envVars"), self.pick(ENV_DIALECTS)
         moving, present = self.block(names, "moves", references=True)
         staying, others = self.block(names, "stays", references=True)
-        self.planted.append(Planted("branches", (key,), names, "moves", present, len(others)))
+        self.planted.append(Planted("branches", (key,), names, "moves", frozenset(present), len(others)))
         around = [f"{self.fresh('BEFORE_')}: x"] if self.chance(50) else []
         return self.below(f"{key}:", [*around, *self.controlled([moving, staying])])
 
@@ -596,6 +596,11 @@ class _Builder:
         self.actions += ["{{ .Values.mark | quote }}", "{{ .Values.other | quote }}"]
         for _ in range(self.number(0, 2)):
             other = f"{self.fresh('DATA_')}: {{{{ .Values.other | quote }}}}"
+            if self.chance(15):
+                header = self.pick(("|", "|-", ">", "|+"))
+                other = self.fresh("DATA_")
+                data += [f"{other}: {header}", *self.indented(["one", *self.pick((["two"], [], ["", ""]))])]
+                continue
             data += self.controlled([[other]]) if self.chance(40) else [other]
             data += self.noise()
         self.planted.append(Planted("secret", ("stringData", key), LASUITE, "stays"))

@@ -14,6 +14,7 @@ from helmmail import rules
 from helmmail.cli.common import Workspace, color_option, echo, file_options, paths_argument, style
 from helmmail.environments.environment import Environment
 from helmmail.environments.values import EffectiveBlock, Setting, environment_blocks
+from helmmail.lazy import pattern
 from helmmail.model import Finding, Severity
 from helmmail.report.model import Result
 from helmmail.report.text import Style, aligned, render
@@ -89,7 +90,7 @@ def _lines(workspace: Workspace) -> Iterator[_Line]:
             yield _Line(environment.name, block, provider.id if provider is not None else "")
 
 
-_MAIL = re.compile(r"mail|smtp|courier|notifier", re.IGNORECASE)
+_MAIL = pattern(r"mail|smtp|courier|notifier", re.IGNORECASE)
 """Files without a match hold no mail settings."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 
 from helmmail.document.template import actions
+from helmmail.lazy import pattern
 
-_CONTROL = re.compile(r"\{\{-?\s*(?P<word>if|with|range|define|block|else|end)\b")
+_CONTROL = pattern(r"\{\{-?\s*(?P<word>if|with|range|define|block|else|end)\b")
 
 
 class Branches:

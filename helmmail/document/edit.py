@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from helmmail.document.tree import reads_as_text, truth
+from helmmail.lazy import pattern
 
 
 class Splice(NamedTuple):
@@ -40,11 +41,11 @@ def in_order(splices: Iterable[Splice]) -> list[Splice]:
     return sorted(splices, key=lambda splice: (splice.start, splice.end))
 
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
-_PLAIN_UNSAFE = re.compile(
+_UNPRINTABLE = pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_PLAIN_UNSAFE = pattern(
     r"^[-?:](?:\s|$)|^[,\[\]{}#&*!|>'\"%@`]|^\s|\s$|:(?:\s|$)|\s#|[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]|^---|^\.\.\.|^(?:=|<<)$"
 )
-_ESCAPED = re.compile(r"[\\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_ESCAPED = pattern(r"[\\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from bisect import bisect_right
 from functools import cached_property
@@ -13,6 +12,7 @@ from helmmail.document.branches import Branches
 from helmmail.document.template import FILLER, strategies
 from helmmail.document.tree import Kind, Node, Tree, YamlError, parse
 from helmmail.errors import InputError
+from helmmail.lazy import pattern
 from helmmail.model import Place
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -20,7 +20,7 @@ MAX_BYTES = 32 * 1024 * 1024
 
 BOM = "\ufeff"
 _TEMPLATE_SUFFIXES = (".gotmpl", ".tpl")
-_DOTENV_NAME = re.compile(r"(?:^|.*[.])env(?:\..+)?$|.+\.env$")
+_DOTENV_NAME = pattern(r"(?:^|.*[.])env(?:\..+)?$|.+\.env$")
 
 
 class Document:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from helmmail.lazy import pattern
+
 FILLER = "\ue000"
 """Stands for each character of an expression: a private-use character, plain text to YAML (YAML 1.2, 5.1)."""
 
-_COMMENT = re.compile(r"\{\{-?[ \t]*/\*")
-_COMMENT_END = re.compile(r"\*/[ \t]*-?\}\}")
+_COMMENT = pattern(r"\{\{-?[ \t]*/\*")
+_COMMENT_END = pattern(r"\*/[ \t]*-?\}\}")
 # What decides where an action ends: its strings, which may hold braces; another action's start; its own end.
-_TOKEN = re.compile(r"\"(?:\\.|[^\"\\\n]){0,4096}\"|`[^`]{0,4096}`|'(?:\\.|[^'\\\n])'|\{\{|\}\}|\n")
-_SUBSTITUTION = re.compile(r"\$\{[^{}\n]{0,4096}\}")
-_NOT_BREAK = re.compile(r"[^\r\n]")
+_TOKEN = pattern(r"\"(?:\\.|[^\"\\\n]){0,4096}\"|`[^`]{0,4096}`|'(?:\\.|[^'\\\n])'|\{\{|\}\}|\n")
+_SUBSTITUTION = pattern(r"\$\{[^{}\n]{0,4096}\}")
+_NOT_BREAK = pattern(r"[^\r\n]")
 _MAX_ACTION = 16_384
 
 
@@ -123,7 +125,7 @@ def _as_comment(line: str) -> str:
 
 
 _CONTROL_WORD = r"\{\{-?[ \t]*+(?:if|else|with|range|define|block|end)\b"
-_SHARED_LINE = re.compile(rf"^[ \t]*+(?:-[ \t]++)?{_CONTROL_WORD}[^\n]*+", re.MULTILINE)
+_SHARED_LINE = pattern(rf"^[ \t]*+(?:-[ \t]++)?{_CONTROL_WORD}[^\n]*+", re.MULTILINE)
 
 
 def strategies(text: str, *, template: bool) -> Iterator[str]:

@@ -12,11 +12,13 @@ from enum import IntEnum
 from sys import intern
 from typing import Any
 
+from helmmail.lazy import pattern
+
 MAX_DEPTH = 200
 """Levels of nesting that are read; Helm values in the wild stay under 30."""
 
 # What may stand between a node's start mark and the node itself: its anchor and its tag (YAML 1.2, 6.9).
-_PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]*+(?:(?:#[^\n]*)?\r?\n[ \t]*+)*+)+")
+_PROPERTIES = pattern(r"(?:[&!]\S*[ \t]*+(?:(?:#[^\n]*)?\r?\n[ \t]*+)*+)+")
 
 
 class Kind(IntEnum):
@@ -68,7 +70,7 @@ _NO_ITEMS: list[Node] = []
 
 
 _COLON = "\ue001"
-_INNER_COLON = re.compile(r"(?<=[^\s,\[\]{}\"']):(?=[^\s,\[\]{}])")
+_INNER_COLON = pattern(r"(?<=[^\s,\[\]{}\"']):(?=[^\s,\[\]{}])")
 
 
 class YamlError(Exception):
@@ -221,7 +223,7 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
             container, key = node, None
 
 
-_BLANK_LINES = re.compile(r"(?:\n[ \t]*+)+\Z")
+_BLANK_LINES = pattern(r"(?:\n[ \t]*+)+\Z")
 
 
 def _content_end(text: str, start: int, end: int) -> int:
@@ -242,7 +244,7 @@ def _content_end(text: str, start: int, end: int) -> int:
     return text.find("\n", last, end) + 1 or end
 
 
-_EMPTY_LINES = re.compile(r"[ \t]*+(?:\r?\n)+")
+_EMPTY_LINES = pattern(r"[ \t]*+(?:\r?\n)+")
 
 
 def _read_properties(node: Node, event: Any, text: str, base: int) -> None:
@@ -291,8 +293,8 @@ def walk(root: Node) -> Iterator[Node]:
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"y", "yes", "true", "on"})
 _FALSE = frozenset({"n", "no", "false", "off"})
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_NUMBER = re.compile(
+_INTEGER = pattern(r"[-+]?[0-9]+")
+_NUMBER = pattern(
     r"[-+]?(?:[0-9][0-9_]*|0o?[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|\.inf|\.nan)"
     r"(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9_]*)?",
     re.IGNORECASE,

@@ -21,12 +21,13 @@ from helmmail.environments import charts
 from helmmail.environments.environment import Candidates, Environment, Found, Release, join, unique
 from helmmail.environments.naming import word_in, word_of_folders
 from helmmail.environments.nodes import View
+from helmmail.lazy import pattern
 from helmmail.model import Finding, Severity
 from helmmail.settings.manifest import kind_of
 
 _KINDS = ("Application", "ApplicationSet")
-_MENTION = re.compile(r"kind:[ \t]*[\"']?Application(?:Set)?\b")
-_PARAMETER = re.compile(r"\{\{-?\s*\.?(?P<name>[\w.\-\[\]]+)\s*-?\}\}")
+_MENTION = pattern(r"kind:[ \t]*[\"']?Application(?:Set)?\b")
+_PARAMETER = pattern(r"\{\{-?\s*\.?(?P<name>[\w.\-\[\]]+)\s*-?\}\}")
 _MAX_ELEMENTS = 200
 
 

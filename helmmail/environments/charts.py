@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 
 from helmmail.environments.environment import Candidates
+from helmmail.lazy import pattern
 
-_SECRET = re.compile(r"^[ \t]*kind:[ \t]*[\"']?(?:Secret|ExternalSecret)\b", re.MULTILINE)
+_SECRET = pattern(r"^[ \t]*kind:[ \t]*[\"']?(?:Secret|ExternalSecret)\b", re.MULTILINE)
 
 
 def is_chart(folder: str, candidates: Candidates) -> bool:

@@ -25,12 +25,13 @@ from helmmail.environments.naming import (
     word_at_end,
     word_in,
 )
+from helmmail.lazy import pattern
 
-_SUFFIX = re.compile(r"\.ya?ml(?:\.gotmpl)?$")
-_VALUES = re.compile(r"(?:(?P<before>.+)[-._])?values(?:[-._](?P<after>.+))?")
-_DOTENV = re.compile(r"\.env(?:\.(?P<after>[^.]+)(?:\.local)?)?|(?P<before>.+)\.env")
+_SUFFIX = pattern(r"\.ya?ml(?:\.gotmpl)?$")
+_VALUES = pattern(r"(?:(?P<before>.+)[-._])?values(?:[-._](?P<after>.+))?")
+_DOTENV = pattern(r"\.env(?:\.(?P<after>[^.]+)(?:\.local)?)?|(?P<before>.+)\.env")
 _NO_ENVIRONMENT = frozenset({"example", "sample", "template", "dist", "schema", "tmpl"})
-_SECRETS = re.compile(r"^(?P<name>.*?)[-._]?(?:secrets?|enc)$", re.IGNORECASE)
+_SECRETS = pattern(r"^(?P<name>.*?)[-._]?(?:secrets?|enc)$", re.IGNORECASE)
 _CHART_FOLDERS = frozenset({"charts", "chart", "helm", "deploy", "deployment"})
 
 
@@ -45,7 +46,7 @@ class Named(NamedTuple):
     values: bool = True
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Draft:
     releases: list[Release] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
@@ -221,7 +222,7 @@ class _Layout:
             folder = os.path.dirname(folder)
 
 
-_MANIFEST = re.compile(r"^(?:kind|services):", re.MULTILINE)
+_MANIFEST = pattern(r"^(?:kind|services):", re.MULTILINE)
 
 
 def _is_manifest(path: str, candidates: Candidates) -> bool:

@@ -53,7 +53,7 @@ class Found(NamedTuple):
     warnings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Candidates:
     """The files that a run may look at.
 

@@ -20,10 +20,11 @@ from helmmail.environments.environment import Candidates, Environment, Found, Re
 from helmmail.environments.helmfile_text import Conditions, expression_truth, substitute
 from helmmail.environments.naming import is_helmfile
 from helmmail.environments.nodes import View, raw
+from helmmail.lazy import pattern
 from helmmail.model import Finding, Severity
 
-_ELSEWHERE = re.compile(r"^[a-z0-9+.:-]*(?:::|://)|^ref\+")
-_MAY_BE_MISSING = re.compile(r"secret|\.enc\.|\.dec\.|\.sops\.|encrypted", re.IGNORECASE)
+_ELSEWHERE = pattern(r"^[a-z0-9+.:-]*(?:::|://)|^ref\+")
+_MAY_BE_MISSING = pattern(r"secret|\.enc\.|\.dec\.|\.sops\.|encrypted", re.IGNORECASE)
 _MAX_FILES = 500
 
 

@@ -6,22 +6,24 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 
+from helmmail.lazy import pattern
+
 _QUOTE = r"[`\"']"
-_NAME = re.compile(
+_NAME = pattern(
     rf"\{{\{{-?\s*(?:{_QUOTE}\{{\{{-?\s*)?\$?\.(?P<name>Environment\.Name|Release\.Name|Release\.Namespace|Namespace)"
     rf"(?:\s*\|\s*(?:trim|toString))*\s*(?:-?\}}\}}\s*{_QUOTE}\s*)?-?\}}\}}"
 )
-_ACTION = re.compile(
+_ACTION = pattern(
     r"\{\{-?\s*(?P<word>if|with|range|define|block|else|end)\b(?P<rest>(?:\"[^\"\n]*\"|`[^`]*`|[^}])*?)-?\}\}"
 )
 _ENVIRONMENT = r"\$?\.Environment\.Name"
-_COMPARE = re.compile(
+_COMPARE = pattern(
     rf"(?P<word>eq|ne)\s+(?:{_ENVIRONMENT}(?P<after>(?:\s+\"[^\"]*\")+)|(?P<before>\"[^\"]*\")\s+{_ENVIRONMENT})"
 )
-_HAS = re.compile(rf"has\s+{_ENVIRONMENT}\s+\(\s*list(?P<list>(?:\s+\"[^\"]*\")+)\s*\)")
-_JOINED = re.compile(r"(?P<word>and|or|not)\s+(?P<parts>\(.*\))")
-_PART = re.compile(r"\(((?:[^()]|\([^()]*\))*)\)")
-_STRING = re.compile(r"\"([^\"]*)\"")
+_HAS = pattern(rf"has\s+{_ENVIRONMENT}\s+\(\s*list(?P<list>(?:\s+\"[^\"]*\")+)\s*\)")
+_JOINED = pattern(r"(?P<word>and|or|not)\s+(?P<parts>\(.*\))")
+_PART = pattern(r"\(((?:[^()]|\([^()]*\))*)\)")
+_STRING = pattern(r"\"([^\"]*)\"")
 
 
 def substitute(text: str, names: Mapping[str, str | None]) -> str | None:

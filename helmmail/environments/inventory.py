@@ -38,7 +38,7 @@ def _finders(candidates: Candidates) -> Iterator[Callable[[Candidates], Found]]:
     yield convention.find
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Inventory:
     """The files of a run, sorted, and the environments that they belong to, each name once.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,9 +11,10 @@ from helmmail.document.tree import Kind, Node
 from helmmail.environments.environment import Candidates, join
 from helmmail.environments.naming import KUSTOMIZATIONS, is_kustomization
 from helmmail.environments.nodes import View, raw
+from helmmail.lazy import pattern
 from helmmail.model import Finding, Severity
 
-_REMOTE = re.compile(r"://|^git@|^(?:github|gitlab|bitbucket)\.\w+/|\?(?:ref|timeout)=")
+_REMOTE = pattern(r"://|^git@|^(?:github|gitlab|bitbucket)\.\w+/|\?(?:ref|timeout)=")
 _API = "kustomize.config.k8s.io/"
 _MAX_FILES = 1000
 

@@ -10,13 +10,14 @@ from helmmail import rules
 from helmmail.document.source import MAX_BYTES
 from helmmail.environments.environment import absolute
 from helmmail.errors import InputError
+from helmmail.lazy import pattern
 from helmmail.model import Finding, Place, Severity
 
 SKIPPED_FOLDERS = frozenset({".git", "node_modules", ".terraform", "vendor", "__pycache__", ".venv", "venv", ".tox"})
 
 _SUFFIXES = (".yaml", ".yml", ".gotmpl", ".tpl")
 # As Document.is_dotenv has it.
-_DOTENV = re.compile(r"(?:^|.*[.])env(?:\..+)?$|.+\.env$")
+_DOTENV = pattern(r"(?:^|.*[.])env(?:\..+)?$|.+\.env$")
 
 
 def is_candidate(name: str) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 
+from helmmail.lazy import pattern
+
 _WORDS = (
     "dev", "develop", "development", "local", "test", "testing", "integration", "qa", "uat", "demo", "sandbox",
     "recette", "staging", "stage", "stg", "preprod", "pre-prod", "pre_prod", "preproduction", "pre-production",
     "preview", "acceptance", "accept", "prod", "prd", "production", "live",
 )  # fmt: skip
 _ALTERNATIVES = "|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True))
-_WHOLE = re.compile(rf"(?:{_ALTERNATIVES})\d*", re.IGNORECASE)
-_IN_TEXT = re.compile(rf"(?:^|[-_./])(?=(?P<word>(?:{_ALTERNATIVES})\d*)(?:[-_./]|$))", re.IGNORECASE)
-_AT_END = re.compile(rf"(?:(?P<before>.*?)[-_.])??(?P<word>(?:{_ALTERNATIVES})\d*)", re.IGNORECASE)
+_WHOLE = pattern(rf"(?:{_ALTERNATIVES})\d*", re.IGNORECASE)
+_IN_TEXT = pattern(rf"(?:^|[-_./])(?=(?P<word>(?:{_ALTERNATIVES})\d*)(?:[-_./]|$))", re.IGNORECASE)
+_AT_END = pattern(rf"(?:(?P<before>.*?)[-_.])??(?P<word>(?:{_ALTERNATIVES})\d*)", re.IGNORECASE)
 
 CONTAINERS = frozenset({"env.d", "env", "envs", "environments", "overlays"})
 """Folders whose folders are environments."""
@@ -22,7 +24,7 @@ BASES = frozenset({"base", "bases", "common", "default", "defaults", "shared", "
 """Names beside environments' that mean what all of them have in common."""
 
 
-_HELMFILE = re.compile(r"helmfile[^/]*\.ya?ml(?:\.gotmpl)?")
+_HELMFILE = pattern(r"helmfile[^/]*\.ya?ml(?:\.gotmpl)?")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """What Kustomize calls its file."""
 

@@ -11,6 +11,7 @@ from helmmail.document.template import FILLER
 from helmmail.document.tree import Node
 from helmmail.environments.environment import Environment, Read, Release, unique
 from helmmail.environments.layers import Layer, Layered, layers_of
+from helmmail.lazy import pattern
 from helmmail.model import Place
 from helmmail.redact import MASK, is_credential, mask_url
 from helmmail.settings.block import Block, server, url_query
@@ -20,10 +21,10 @@ from helmmail.settings.reader import Reader
 DERIVED = "derived"
 """The form of a setting that is not written as such: it follows from another one, or is the application's default."""
 
-_RUN = re.compile(FILLER + "+")
-_STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|`[^`]*`|'(?:\\.|[^'\\])*'")
-_DEFAULT = re.compile(r"(\$\{[^{}:=?+-]*:?[-=?+])[^{}]*\}")
-_EXPRESSION = re.compile(r"\{\{.*?\}\}|\$\{[^{}]*\}", re.DOTALL)
+_RUN = pattern(FILLER + "+")
+_STRING = pattern(r"\"(?:\\.|[^\"\\])*\"|`[^`]*`|'(?:\\.|[^'\\])*'")
+_DEFAULT = pattern(r"(\$\{[^{}:=?+-]*:?[-=?+])[^{}]*\}")
+_EXPRESSION = pattern(r"\{\{.*?\}\}|\$\{[^{}]*\}", re.DOTALL)
 
 
 class Setting(NamedTuple):

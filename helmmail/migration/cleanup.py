@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable, Iterator
 
 from helmmail.errors import InputError
+from helmmail.lazy import pattern
 
-_TEMPORARY = re.compile(r"\..+\.helmmail-[0-9a-f]{8}\.tmp")
+_TEMPORARY = pattern(r"\..+\.helmmail-[0-9a-f]{8}\.tmp")
 
 
 def clean_temporary_files(folders: Iterable[str]) -> None:

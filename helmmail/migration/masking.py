@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator
 from helmmail.document.source import Document
 from helmmail.document.template import FILLER
 from helmmail.document.tree import Kind, Node
+from helmmail.lazy import pattern
 from helmmail.redact import MASK, is_credential, mask_url
 from helmmail.settings.manifest import is_encrypted
 
 # Text that no node covers: comments, dotenv lines, what stands in block scalars. `name: value` or `name=value`.
-_ASSIGNMENT = re.compile(
+_ASSIGNMENT = pattern(
     r"(?P<name>[A-Za-z_][\w.\-]*)(?P<equals>[\"']?\s*[:=]\s*)(?P<value>\"(?:\\.|[^\"\\])*\"|'[^']*'|[^\s\"'{\[|>&!*][^\r\n]*)"
 )
 _HARMLESS = frozenset({"true", "false", "null", "~", '""', "''", "none", "|", ">", "|-", ">-"})
-_EXPRESSION = re.compile(r"[\"']?(?:\{\{.*\}\}|\$\{[^}]*\}|\$\(\w+\))[\"']?")
+_EXPRESSION = pattern(r"[\"']?(?:\{\{.*\}\}|\$\{[^}]*\}|\$\(\w+\))[\"']?")
 
 
 class Concealer:
@@ -79,13 +80,13 @@ def _conceal(match: re.Match[str]) -> str:
 
 
 # Texts in an expression, where a credential may stand as a default.
-_STRING = re.compile(r"[\"`](?P<text>(?:\\.|[^\"`\\])+)[\"`]")
-_DEFAULT = re.compile(r"\$\{[^{}:=?+-]*:?[-=?+](?P<text>[^{}]+)\}")
+_STRING = pattern(r"[\"`](?P<text>(?:\\.|[^\"`\\])+)[\"`]")
+_DEFAULT = pattern(r"\$\{[^{}:=?+-]*:?[-=?+](?P<text>[^{}]+)\}")
 
 
 def _conceal_defaults(expression: str) -> str:
-    for pattern in (_STRING, _DEFAULT):
-        for match in reversed(list(pattern.finditer(expression))):
+    for texts in (_STRING, _DEFAULT):
+        for match in reversed(list(texts.finditer(expression))):
             expression = expression[: match.start("text")] + MASK + expression[match.end("text") :]
     return expression
 
@@ -130,6 +131,6 @@ def _scalar_span(document: Document, node: Node) -> Iterator[tuple[int, int]]:
     if document.masked[start:end].strip(FILLER):
         yield start, end
     else:
-        for pattern in (_STRING, _DEFAULT):
-            for match in pattern.finditer(document.text, start, end):
+        for texts in (_STRING, _DEFAULT):
+            for match in texts.finditer(document.text, start, end):
                 yield match.span("text")

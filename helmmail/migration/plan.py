@@ -10,6 +10,7 @@ from helmmail import rules
 from helmmail.document.edit import Splice, apply, in_order
 from helmmail.document.source import Document
 from helmmail.errors import InputError, ProofError, merge_errors
+from helmmail.lazy import pattern
 from helmmail.migration.blockplan import plan_block
 from helmmail.migration.draft import BlockPlan, SecretNeed, State
 from helmmail.migration.leftover import leftovers, mentions
@@ -130,7 +131,7 @@ def plan_move(
     return Plan(target, files, needs, list(missing.values()))
 
 
-_REFERENCE = re.compile(r"^[ \t]*[\"']?(?P<name>\w+)[\"']?:[ \t]*\r?\n[ \t]+[\"']?secretKeyRef[\"']?:", re.MULTILINE)
+_REFERENCE = pattern(r"^[ \t]*[\"']?(?P<name>\w+)[\"']?:[ \t]*\r?\n[ \t]+[\"']?secretKeyRef[\"']?:", re.MULTILINE)
 
 
 def _prefers_direct(documents: Iterable[Document]) -> bool:

@@ -10,11 +10,12 @@ from helmmail import rules
 from helmmail.document.edit import Splice
 from helmmail.document.source import Document
 from helmmail.document.tree import Kind, Node
+from helmmail.lazy import pattern
 from helmmail.migration.draft import SecretNeed
 from helmmail.model import Change, Finding, Severity
 from helmmail.settings.manifest import is_encrypted, kind_of
 
-_VALUE_PATH = re.compile(r"(?P<root>\$?\.Values\.)(?P<path>[A-Za-z_][\w.]*)")
+_VALUE_PATH = pattern(r"(?P<root>\$?\.Values\.)(?P<path>[A-Za-z_][\w.]*)")
 
 
 @dataclass(slots=True, eq=False)

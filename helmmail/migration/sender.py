@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from helmmail import rules
+from helmmail.lazy import pattern
 from helmmail.migration.draft import Draft, State
 from helmmail.model import Severity
 from helmmail.settings.carriers import Form
 
-_DISPLAY_NAME = re.compile(r"(?P<before>.*<)[^<>]*(?P<after>>.*)", re.DOTALL)
+_DISPLAY_NAME = pattern(r"(?P<before>.*<)[^<>]*(?P<after>>.*)", re.DOTALL)
 
 
 def plan_sender(draft: Draft) -> None:

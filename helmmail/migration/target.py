@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from helmmail.errors import InputError
+from helmmail.lazy import pattern
 from helmmail.model import Security
 from helmmail.settings.provider import Provider
 
-_ADDRESS = re.compile(r"[^\s@<>\"',;:]+@[^\s@<>\"',;:]+\.[^\s@<>\"',;:.]+")
+_ADDRESS = pattern(r"[^\s@<>\"',;:]+@[^\s@<>\"',;:]+\.[^\s@<>\"',;:.]+")
 
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})

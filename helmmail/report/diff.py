@@ -6,12 +6,12 @@ those that stand within reach of one another.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from helmmail.document.edit import Splice
 from helmmail.document.source import Document
+from helmmail.lazy import pattern
 
 CONTEXT = 3
 """Lines of context around a change, as diff -u and git have it."""
@@ -178,7 +178,7 @@ def _line(sign: str, number: int, line: str, show: Show) -> str:
     return f"{sign}{shown}\n" if ended else f"{sign}{shown}\n\\ No newline at end of file\n"
 
 
-_NEEDS_QUOTES = re.compile(r"[\x00-\x1f\x7f\"\\]|[^\x00-\x7f]")
+_NEEDS_QUOTES = pattern(r"[\x00-\x1f\x7f\"\\]|[^\x00-\x7f]")
 
 
 def _prefixed(side: str, path: str) -> str:

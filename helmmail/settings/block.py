@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from helmmail.document.edit import is_true
 from helmmail.document.source import Document
+from helmmail.lazy import pattern
 from helmmail.model import Place, Security
 from helmmail.settings.carriers import Carrier, Entry, Form, Name, secret_name
 from helmmail.settings.dialect import HOST_ROLES, Flag, Shape, UrlScheme
@@ -16,8 +17,8 @@ IMPLICIT_PORTS = frozenset({465, 2465})
 """Ports that take TLS from the first byte: 465 (RFC 8314, section 7.3), 2465 by the providers' custom."""
 STARTTLS_PORTS = frozenset({25, 587, 2525, 2587})
 
-HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Za-z:.-]+\]|[^:/\s@?#\[\]]+)(?::(?P<port>\d{1,5}))?")
-_URL = re.compile(
+HOST_PORT = pattern(r"(?P<host>\[[0-9A-Za-z:.-]+\]|[^:/\s@?#\[\]]+)(?::(?P<port>\d{1,5}))?")
+_URL = pattern(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:(?P<userinfo>[^@/?#\s]*)@)?(?P<host>\[[^\]]+\]|[^:/?#\s]+)"
     r"(?::(?P<port>\d{1,5}))?(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?",
     re.IGNORECASE,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from helmmail.document.edit import is_true
 from helmmail.errors import InputError
+from helmmail.lazy import pattern
 from helmmail.model import Security
 from helmmail.settings import profiles
 from helmmail.settings.provider import suggest
@@ -90,7 +91,7 @@ class UrlScheme(NamedTuple):
     port: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Shape:
     """The names of one dialect in one kind of carrier.
 
@@ -125,7 +126,7 @@ class Shape:
         return bool(self.at)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Dialect:
     """One application's (or framework's) way to name its settings. `data` is the profile as written."""
 
@@ -195,7 +196,7 @@ def _shape(data: Mapping[str, Any], at: tuple[str, ...]) -> Shape:
     )
 
 
-_WORD_BREAK = re.compile(r"[^0-9A-Za-z]+")
+_WORD_BREAK = pattern(r"[^0-9A-Za-z]+")
 
 
 @cache

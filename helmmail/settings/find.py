@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 
 from helmmail.document.source import Document, block_body
 from helmmail.document.tree import Anchors, Kind, Node, Tree, YamlError, parse
+from helmmail.lazy import pattern
 from helmmail.settings.carriers import Carrier, LineCarrier, ListCarrier, MapCarrier, PairCarrier, Path
 from helmmail.settings.dialect import Dialects
 from helmmail.settings.manifest import is_encrypted, is_encrypted_text, kind_of
 
 _STORES = {"Secret": ("stringData", "data"), "ConfigMap": ("data",), "ExternalSecret": ()}
-_SECTION = re.compile(r"^[ \t]*\[\[?(?P<name>[^\[\]\r\n]+)\]?\][ \t]*\r?$", re.MULTILINE)
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECTION = pattern(r"^[ \t]*\[\[?(?P<name>[^\[\]\r\n]+)\]?\][ \t]*\r?$", re.MULTILINE)
+_VARIABLE = pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def carriers(document: Document, dialects: Dialects, near: Sequence[int] | None = None) -> Iterator[Carrier]:

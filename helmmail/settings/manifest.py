@@ -6,8 +6,9 @@ import re
 
 from helmmail.document.source import Document
 from helmmail.document.tree import Kind, Node
+from helmmail.lazy import pattern
 
-_KIND = re.compile(r"kind:[ \t]*[\"']?(?:External|Sealed)?Secret\b")
+_KIND = pattern(r"kind:[ \t]*[\"']?(?:External|Sealed)?Secret\b")
 
 
 def kind_of(root: Node) -> str:
@@ -33,7 +34,7 @@ def is_encrypted_text(document: Document) -> bool:
     return document.is_dotenv and re.search(r"^sops_mac=", document.text, re.MULTILINE) is not None
 
 
-_HOST_NAME = re.compile(r"(?:mail|smtp)\w{0,40}?(?:host|server|addr|url|dsn)\w{0,20}[\"']?[ \t]*[:=]", re.IGNORECASE)
+_HOST_NAME = pattern(r"(?:mail|smtp)\w{0,40}?(?:host|server|addr|url|dsn)\w{0,20}[\"']?[ \t]*[:=]", re.IGNORECASE)
 
 
 def has_templated_mail(text: str) -> bool:

@@ -9,15 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from helmmail.errors import InputError
+from helmmail.lazy import pattern
 from helmmail.model import Security
 from helmmail.settings import profiles
 
-_HOST_NAME = re.compile(
-    r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-)
+_HOST_NAME = pattern(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Provider:
     """A provider's profile. `data` is the profile as written, for what only people read."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +15,7 @@ from enum import Enum
 from helmmail.document.edit import Splice, spell
 from helmmail.document.source import Document
 from helmmail.document.tree import Anchors, Kind, Node, is_integer, is_null
+from helmmail.lazy import pattern
 
 Path = tuple[str, ...]
 Name = tuple[str, ...]
@@ -31,7 +31,7 @@ class Form(Enum):
     OTHER = "other"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Value:
     """A setting's value. `text` is what the application gets for a literal; `[start, end)` is its spelling."""
 
@@ -54,7 +54,7 @@ class Value:
         return self.text if self.form is Form.LITERAL else None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Entry:
     """A name and its value. `[start, end)` is the whole entry, from its name or its list dash on.
 
@@ -211,7 +211,7 @@ def read_value(document: Document, node: Node, anchors: Anchors | None, *, encod
     return value
 
 
-_CONTROL = re.compile(r"\{\{-?\s*(?:if|else|end|with|range|define|block|/\*)")
+_CONTROL = pattern(r"\{\{-?\s*(?:if|else|end|with|range|define|block|/\*)")
 
 
 def _read_map_value(document: Document, node: Node, anchors: Anchors | None) -> Value:

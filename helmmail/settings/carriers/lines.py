@@ -6,14 +6,15 @@ import re
 
 from helmmail.document.edit import Splice
 from helmmail.document.source import Document
+from helmmail.lazy import pattern
 from helmmail.settings.carriers.base import Carrier, Entry, Form, Path, Value
 
-_LINE = re.compile(
+_LINE = pattern(
     r"^(?P<lead>[ \t]*+(?:export[ \t]++)?)(?P<name>[A-Za-z_][\w.\-]*+)(?P<equals>[ \t]*+=[ \t]*+)"
     r"(?:\"(?P<double>(?:\\.|[^\"\\\n])*+)\"|'(?P<single>[^'\n]*+)'|(?P<plain>[^\r\n]*+))",
     re.MULTILINE,
 )
-_INLINE_COMMENT = re.compile(r"(?:^|[ \t]+)[#;].*$")
+_INLINE_COMMENT = pattern(r"(?:^|[ \t]+)[#;].*$")
 
 
 class LineCarrier(Carrier):

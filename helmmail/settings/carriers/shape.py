@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from helmmail.document.edit import spell
 from helmmail.document.source import Document
+from helmmail.lazy import pattern
 from helmmail.settings.carriers.base import Entry
 
 
@@ -20,12 +21,10 @@ def indent_of(document: Document, offset: int) -> str:
     return " " * (offset - document.line_start(offset))
 
 
-_COMMENT = re.compile(r"[ \t]+#[^\r\n]*|^[ \t]*#[^\n]*\n", re.MULTILINE)
+_COMMENT = pattern(r"[ \t]+#[^\r\n]*|^[ \t]*#[^\n]*\n", re.MULTILINE)
 
 
-_ANCHOR = re.compile(
-    r"[ \t]*(?<=[\s\[{,:])&[^\s,\[\]{}]+(?=[ \t]*\r?$)|(?<=[\s\[{,:])&[^\s,\[\]{}]+[ \t]*", re.MULTILINE
-)
+_ANCHOR = pattern(r"[ \t]*(?<=[\s\[{,:])&[^\s,\[\]{}]+(?=[ \t]*\r?$)|(?<=[\s\[{,:])&[^\s,\[\]{}]+[ \t]*", re.MULTILINE)
 
 
 def bare(text: str) -> str:
@@ -49,7 +48,7 @@ def lines(document: Document, parts: Iterable[str], indent: str) -> str:
     return (document.newline + indent).join(parts)
 
 
-_ONE_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
+_ONE_COMMENT = pattern(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 
 
 def clone(document: Document, like: Entry, name: str, secret: str, key: str, indent: str) -> str:
