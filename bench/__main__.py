@@ -26,7 +26,8 @@ VALUES = HERE / "fixtures/charts/lasuite/before/env.d/staging/values.courrier.ya
 
 def main() -> int:
     """Runs all parts; ends with 1 where a goal is missed."""
-    os.environ.pop("HELMMAIL_DEBUG", None)
+    for name in ("HELMMAIL_DEBUG", "PYTHONDONTWRITEBYTECODE"):
+        os.environ.pop(name, None)
     missed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="helmmail-bench-") as name:
         folder = Path(name)

@@ -566,8 +566,9 @@ class _Builder:
         key, anchor, names = self.fresh("envVars"), self.fresh("host"), self.pick(ENV_DIALECTS)
         home = self.fresh("mailHost")
         lines, present = self.block(names, "moves", references=True)
+        start = f"{names.host}: "
         lines = [
-            f"{names.host}: *{anchor}" if line.startswith(f"{names.host}: ") and "&" not in line else line
+            f"{start}*{anchor}" if line.startswith(start) and OLD_HOST in line.lower() and "&" not in line else line
             for line in lines
         ]
         self.plant("map", (key,), names, "moves", present)

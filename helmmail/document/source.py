@@ -6,7 +6,7 @@ import os
 import stat
 from bisect import bisect_right
 from functools import cached_property
-from pathlib import Path
+from itertools import accumulate
 
 from helmmail.document.branches import Branches
 from helmmail.document.template import FILLER, strategies
@@ -40,22 +40,24 @@ class Document:
         name = str(path)
         return cls(name, read_bytes(name))
 
-    @property
+    @cached_property
     def is_template(self) -> bool:
         """Whether Go template actions may span lines here: helmfile's own files and
         `.gotmpl`, a chart's `templates/`.
         """
-        path = Path(self.path)
+        parts = self.path.split("/")
         return (
-            path.suffix in _TEMPLATE_SUFFIXES
-            or "templates" in path.parts[:-1]
-            or any(part.startswith("helmfile") for part in path.parts)
+            self.path.endswith(_TEMPLATE_SUFFIXES)
+            or "templates" in parts[:-1]
+            or any(part.startswith("helmfile") for part in parts)
         )
 
-    @property
+    @cached_property
     def is_dotenv(self) -> bool:
         """Whether the file holds `KEY=value` lines."""
-        return bool(_DOTENV_NAME.match(Path(self.path).name)) and not self.path.endswith((".yaml", ".yml", ".gotmpl"))
+        return bool(_DOTENV_NAME.match(os.path.basename(self.path))) and not self.path.endswith(
+            (".yaml", ".yml", ".gotmpl")
+        )
 
     @cached_property
     def masked(self) -> str:
@@ -97,13 +99,8 @@ class Document:
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        starts = [0]
-        find = self.text.find
-        at = find("\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = find("\n", at + 1)
-        return starts
+        lengths = map(len, self.text.split("\n"))
+        return list(accumulate(map((1).__add__, lengths), initial=0))[:-1]
 
     def line_offset(self, line: int) -> int:
         """Where a 0-based line starts; the end of the text for the line behind the last."""

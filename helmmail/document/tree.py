@@ -149,7 +149,7 @@ def parse(text: str, base: int = 0) -> Tree:
 def _build(libyaml: Any, text: str, base: int) -> Tree:
     scalar_event, alias_event = libyaml.ScalarEvent, libyaml.AliasEvent
     map_start, seq_start = libyaml.MappingStartEvent, libyaml.SequenceStartEvent
-    collection_end = (libyaml.MappingEndEvent, libyaml.SequenceEndEvent)
+    map_end, seq_end = libyaml.MappingEndEvent, libyaml.SequenceEndEvent
     stream_end = libyaml.StreamEndEvent
     scalar, alias, mapping, sequence = Kind.SCALAR, Kind.ALIAS, Kind.MAP, Kind.SEQ
     get_event = libyaml.CParser(text).get_event
@@ -193,7 +193,7 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
         elif kind is alias_event:
             node = Node(alias, event.start_mark.index + base, event.end_mark.index + base, event.anchor, "")
             tree.aliases.append(node)
-        elif kind in collection_end:
+        elif kind is map_end or kind is seq_end:
             assert container is not None
             _close(container, event.end_mark.index + base)
             container, key = open_nodes.pop()

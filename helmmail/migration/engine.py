@@ -38,16 +38,16 @@ def prepare(
     Raises as `plan_move` and `prove` do.
     """
 
-    def plan_over(each: Sequence[Document]) -> Plan:
-        return plan_move(each, target, reader, moves, layers)
+    def plan_again(each: Sequence[Document]) -> Plan:
+        return plan_move(each, target, reader, moves, layers, tell=False)
 
-    plan = plan_over(documents)
+    plan = plan_move(documents, target, reader, moves, layers)
     if not plan.changed:
         return Move(plan)
 
     from helmmail.migration.prove import prove
 
-    results, again = prove(plan, plan_over)
+    results, again = prove(plan, plan_again)
     return Move(plan, results, _broken(plan, again))
 
 

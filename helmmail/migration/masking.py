@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from helmmail.document.source import Document
 from helmmail.document.template import FILLER
@@ -39,7 +40,7 @@ class Concealer:
         shown = line
         for first, last in reversed(self._within(start, start + len(line))):
             shown = shown[: first - start] + MASK + shown[last - start :]
-        shown = mask_url(_ASSIGNMENT.sub(_conceal, shown))
+        shown = _without_credentials(shown)
         self.hidden += shown != line
         return shown
 
@@ -57,6 +58,12 @@ class Concealer:
                 if last > first:
                     found.append((first, last))
         return found
+
+
+@lru_cache(4096)
+def _without_credentials(line: str) -> str:
+    """A line without what its own text gives away; remembered, as environments share most of their lines."""
+    return mask_url(_ASSIGNMENT.sub(_conceal, line))
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

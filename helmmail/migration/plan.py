@@ -93,11 +93,13 @@ def plan_move(
     reader: Reader,
     moves: Callable[[Document], bool] = lambda _: True,
     layers: Sequence[Sequence[str]] = (),
+    *,
+    tell: bool = True,
 ) -> Plan:
     """Plans the move of all blocks in `documents`; `moves` says of which files (`--env`).
 
     `layers` are the values files of each release, as paths: where one layer has the host, what the others
-    override of its block moves with it.
+    override of its block moves with it. Without `tell` only edits are planned, no findings of whole files.
 
     Raises InputError (all of them together) for files that cannot be read and settings that need an option.
     """
@@ -124,7 +126,7 @@ def plan_move(
         if file.secrets is not None:
             splices += file.secrets.splices
         file.splices = _unique(splices)
-        if moves(file.document):
+        if tell and moves(file.document):
             file.findings = _findings(file, target)
     made = {pair for file in files if file.secrets is not None for pair in file.secrets.made}
     missing = {(need.secret, key): (need, key) for need in needs for key in need.keys if (need.secret, key) not in made}

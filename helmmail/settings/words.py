@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from helmmail.document.edit import is_true
 from helmmail.settings.block import HOST_PORT, Block, server
 from helmmail.settings.branches import by_branch, near
 from helmmail.settings.carriers import Carrier, Entry, Form
@@ -37,7 +38,7 @@ class Words:
         for (stem, role), hosts in stems.items():
             for here in by_branch(carrier, hosts):
                 block = Block(carrier, generic.id, None, generic.schemes, here[-1], {role: here}, {})
-                self.adopt(block, stem, sole=len(stems) == 1 and not claimed)
+                self.adopt(block, stem, lambda: len(stems) == 1 and not claimed)
                 port = block.literal("port")
                 if port is not None and port.strip().isdigit() and int(port) in generic.other_ports:
                     continue
@@ -50,9 +51,13 @@ class Words:
         carrier = block.carrier
         in_mail = self._in_mail(carrier)
         found = self._generic.host_stem(block.host_entry.name, in_mail)
-        hosts = [each for each in self._possible(carrier, in_mail=in_mail) if self._host(each, in_mail=in_mail)]
-        others = {each.name for each in hosts} - {each.name for each in block.settings[block.host_role]}
-        self.adopt(block, found[0] if found is not None else None, sole=not others)
+        own = {each.name for each in block.settings[block.host_role]}
+
+        def sole() -> bool:
+            possible = self._possible(carrier, in_mail=in_mail)
+            return not any(each.name not in own and self._host(each, in_mail=in_mail) for each in possible)
+
+        self.adopt(block, found[0] if found is not None else None, sole)
 
     def _in_mail(self, carrier: Carrier) -> bool:
         return any(self._generic.speaks_of_mail(part) for part in carrier.path[-2:])
@@ -66,9 +71,11 @@ class Words:
         """The stem and the host role of an entry that names a server."""
         generic = self._generic
         text = entry.value.literal or ""
+        found = generic.host_stem(entry.name, in_mail)
+        if found is None and (not text or text.isdigit() or "@" in text or is_true(text) is not None):
+            return None
         if fold(entry.name) in generic.not_mail or generic.is_not_smtp((entry.name,)):
             return None
-        found = generic.host_stem(entry.name, in_mail)
         role = found[1] if found is not None else "host"
         if "://" in text:
             role = "url"
@@ -87,8 +94,8 @@ class Words:
         match = server(role, text) if text else None
         return (fold(entry.name), role) if match is not None and self._known(match["host"]) else None
 
-    def adopt(self, block: Block, stem: str | None, *, sole: bool) -> None:
-        """Gives a block the settings of its carrier that have its stem, and (for the only block) strays.
+    def adopt(self, block: Block, stem: str | None, sole: Callable[[], bool]) -> None:
+        """Gives a block the settings of its carrier that have its stem, and (if it is the `sole` one) strays.
 
         What a dialect names already is left alone.
         """
@@ -114,7 +121,7 @@ class Words:
                     block.settings.setdefault(role, []).extend(near(host, [entry]))
             else:
                 self._adopt_flag(block, word, entry)
-        for folded, entry in strays if sole else ():
+        for folded, entry in strays if strays and sole() else ():
             word = generic.mail.sub("", folded, count=1)
             role = generic.roles.get(word) if word != folded else None
             if role in _STRAY_ROLES and role not in block.settings and (found := near(host, [entry])):
