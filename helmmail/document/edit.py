@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from helmmail.document.tree import reads_as_text, truth
+from helmmail.document.scalars import reads_as_text, truth
 from helmmail.lazy import pattern
 
 

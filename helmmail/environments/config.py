@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from helmmail import schema
+from helmmail.document.scalars import to_data
 from helmmail.document.source import Document
-from helmmail.document.tree import Kind, Node, to_data
+from helmmail.document.tree import Kind, Node
 from helmmail.environments.environment import join
 from helmmail.errors import InputError, merge_errors
 from helmmail.model import Place

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from helmmail import rules
 from helmmail.document.edit import Splice, spell, spell_truth
+from helmmail.document.scalars import truth
 from helmmail.document.template import has_expressions
-from helmmail.document.tree import truth
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Place, Security, Severity
 from helmmail.redact import MASK, is_credential, mask_url

@@ -8,21 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helmmail.document.tree import (
-    MAX_DEPTH,
-    Anchors,
-    Kind,
-    Node,
-    Tree,
-    YamlError,
-    is_integer,
-    is_null,
-    parse,
-    reads_as_text,
-    to_data,
-    truth,
-    walk,
-)
+from helmmail.document.scalars import is_integer, is_null, reads_as_text, to_data, truth
+from helmmail.document.tree import MAX_DEPTH, Anchors, Kind, Node, Tree, YamlError, parse, walk
 
 
 def spans(text: str) -> list[tuple[str, str, str]]:

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helmmail.document.scalars import to_data
 from helmmail.document.source import Document
-from helmmail.document.tree import Kind, to_data, walk
+from helmmail.document.tree import Kind, walk
 from helmmail.environments.layers import Layered, layers_of
 
 _KEYS = st.sampled_from(["a", "b", "c"])

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from helmmail.document.edit import Splice, spell
+from helmmail.document.scalars import is_integer, is_null
 from helmmail.document.source import Document
-from helmmail.document.tree import Anchors, Kind, Node, is_integer, is_null
+from helmmail.document.tree import Anchors, Kind, Node
 from helmmail.lazy import pattern
 
 Path = tuple[str, ...]

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from helmmail.document.tree import parse, to_data
+from helmmail.document.scalars import to_data
+from helmmail.document.tree import parse
 
 _HERE = Path(__file__).parent
 
