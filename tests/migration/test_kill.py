@@ -63,18 +63,19 @@ class Tree:
     def links(self) -> int:
         return sum(1 for path in self.folder.rglob("*.yaml") if path.is_symlink())
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, errors: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Starts a run; a pipe that nobody reads would stop it when it is full."""
         command = [sys.executable, "-m", "helmmail", "migrate", "envs", *ARGUMENTS]
         return subprocess.Popen(
             command,
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             env={**os.environ, "COLUMNS": "100"},
         )
 
     def finish(self) -> None:
-        process = self.start()
+        process = self.start(subprocess.PIPE)
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors.decode()
 

@@ -123,3 +123,18 @@ def test_a_block_scalar_that_keeps_its_blank_lines_keeps_them_when_keys_follow(b
     text = f"e:\n  DJANGO_EMAIL_HOST: {OLD_HOST}\n---\n{SECRET_HEAD}  A: |+\n    x\n{blank}"
     result = moved(text, "values.yaml.gotmpl")
     assert f"\n  A: |+\n    x\n{blank}{{{{- if .Values.djangoEmailHostUser" in result
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "- &m\n  name: DJANGO_EMAIL_HOST_PASSWORD\n  value: hunter2\n",
+        "- &m {name: DJANGO_EMAIL_HOST_PASSWORD, value: hunter2}\n",
+        "- name: &m DJANGO_EMAIL_HOST_PASSWORD\n  value: hunter2\n",
+    ],
+)
+def test_an_anchor_of_a_credentials_item_is_not_lost(item: str) -> None:
+    """Without it the alias behind it means nothing, and Helm refuses the file."""
+    result = moved(f"env:\n- name: DJANGO_EMAIL_HOST\n  value: {OLD_HOST}\n{item}other:\n- *m\n")
+    assert result.count("&m") == 1
+    assert result.endswith("other:\n- *m\n")
