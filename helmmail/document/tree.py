@@ -102,6 +102,9 @@ class Anchors:
         if node.anchor:
             self._by_name.setdefault(node.anchor, []).append(node)
 
+    def __iter__(self) -> Iterator[Node]:
+        return (node for nodes in self._by_name.values() for node in nodes)
+
     def resolve(self, alias: Node) -> Node | None:
         """The node that an alias stands for (YAML 1.2, 7.1)."""
         before = [node for node in self._by_name.get(alias.value, ()) if node.start < alias.start]

@@ -11,6 +11,7 @@ from helmmail.model import Finding, Severity
 from helmmail.redact import MASK
 from helmmail.settings.block import server
 from helmmail.settings.carriers import Entry, Form, Name
+from helmmail.settings.carriers.shape import holds_anchor
 
 
 def plan_credentials(draft: Draft) -> None:
@@ -161,7 +162,7 @@ def _reference_kept(draft: Draft, role: str, entry: Entry, what: str) -> None:
 
 def _literal_credential(draft: Draft, role: str, entry: Entry) -> None:
     secret, like = choose_secret(draft)
-    joined = draft.block.inherits(entry) or entry.value.alias is not None or entry.value.anchor is not None
+    joined = draft.block.inherits(entry) or entry.value.alias is not None or holds_anchor(draft.document, entry)
     if secret is not None and draft.carrier.holds_references and has_variable_names(draft) and not joined:
         if like is None and draft.carrier.kind == "map":
             assume_form(draft)

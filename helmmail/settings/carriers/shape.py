@@ -32,6 +32,11 @@ def bare(text: str) -> str:
     return _ANCHOR.sub("", _COMMENT.sub("", text))
 
 
+def holds_anchor(document: Document, entry: Entry) -> bool:
+    """Whether an anchor stands in an entry: to replace it would take away what aliases stand for."""
+    return any(entry.start <= node.outer <= entry.end for node in document.tree.anchors)
+
+
 def comments_in(document: Document, entry: Entry) -> list[str]:
     """The comments within an entry's span, which an edit of the whole entry has to keep."""
     value = entry.value
