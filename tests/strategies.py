@@ -656,7 +656,8 @@ def values_files(draw: Draw[Any], *, least_mails: int = 0) -> ValuesFile:
     if builder.chance(5):
         lines.insert(0, "---")
     text = "\n".join(line.removeprefix(TEMPLATE_MARK) for line in lines)
-    text += "" if builder.chance(20) else "\n"
+    # Without a line end the last block scalar of a Secret has none either, and would get one by what follows.
+    text += "" if builder.chance(20) and "kind: Secret" not in text else "\n"
     actions = builder.actions
     if builder.chance(30):
         text = text.replace("\n", "\r\n")

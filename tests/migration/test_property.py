@@ -70,20 +70,18 @@ def move(file: ValuesFile) -> tuple[Document, Plan, Document]:
 Tree = tuple[Any, ...]
 
 
+_CONTROL = re.compile(r"(?m)^[ \t]*\{\{-? ?(?:if|else|end|with|range)\b[^\n]*?\}\}[ \t]*(?:\r?\n|$)")
+
+
 def hide(text: str, actions: Sequence[str]) -> str:
-    """The text without template actions: those known to stand in values become words, control lines blank ones.
+    """The text without template actions: those known to stand in values become words, control lines go.
 
     A tab, which stands before comments only, becomes a space: Python readers refuse it there, libyaml and Go do not.
     """
     text = text.replace("\t", " ")
     for action in sorted(set(actions), key=len, reverse=True):
         text = text.replace(action, "Q" * len(action))
-    text = re.sub(
-        r"(?m)^[ \t]*\{\{-? ?(?:if|else|end|with|range)\b[^\n]*?\}\}[ \t]*(?=\r?$)",
-        lambda match: " " * len(match[0]),
-        text,
-    )
-    return re.sub(r"\{\{[^\n]*?\}\}|\$\{[^\n]*?\}", lambda match: "Q" * len(match[0]), text)
+    return re.sub(r"\{\{[^\n]*?\}\}|\$\{[^\n]*?\}", lambda match: "Q" * len(match[0]), _CONTROL.sub("", text))
 
 
 def _of_node(node: Any, seen: dict[int, int]) -> Tree:
@@ -498,7 +496,7 @@ def test_the_second_reader_sees_what_it_has_to() -> None:
         ("f", "map", True),
     ]
     assert comments(text) == ["# c", "# e"]
-    assert hide("{{ if .x }}\na: {{ b }}\n{{ end }}\n", ["{{ b }}"]) == f"{' ' * 11}\na: {'Q' * 7}\n{' ' * 9}\n"
+    assert hide("{{ if .x }}\na: {{ b }}\n{{ end }}\n", ["{{ b }}"]) == f"a: {'Q' * 7}\n"
 
 
 def test_this_folder_holds_no_example_database() -> None:

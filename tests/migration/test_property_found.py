@@ -138,3 +138,11 @@ def test_an_anchor_of_a_credentials_item_is_not_lost(item: str) -> None:
     result = moved(f"env:\n- name: DJANGO_EMAIL_HOST\n  value: {OLD_HOST}\n{item}other:\n- *m\n")
     assert result.count("&m") == 1
     assert result.endswith("other:\n- *m\n")
+
+
+@pytest.mark.parametrize("end", ["", "\n", "  # c\n"])
+@pytest.mark.parametrize("header", ["|", "|-", ">-"])
+def test_a_secret_that_ends_with_a_block_scalar_gets_its_keys(header: str, end: str) -> None:
+    text = f"e:\n  DJANGO_EMAIL_HOST: {OLD_HOST}\n---\n{SECRET_HEAD}  A: {header}\n    x\n{end}"
+    result = moved(text, "values.yaml.gotmpl")
+    assert f"\n  A: {header}\n    x\n{{{{- if .Values.djangoEmailHostUser" in result
