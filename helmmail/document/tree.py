@@ -175,6 +175,8 @@ def _build(libyaml: Any, text: str, base: int) -> Tree:
                 if end < event.end_mark.index:
                     # Masked control flow is no content, though its blanks may look like some.
                     kept = text.count("\n", len(text[:end].rstrip(" \t\r\n")), end)
+                    if "-" in text[event.start_mark.index : text.find("\n", event.start_mark.index)].partition("#")[0]:
+                        kept = 0
                     value = _BLANK_LINES.sub("\n" * kept, value)
             node = Node(scalar, event.start_mark.index + base, end + base, value, event.style)
             if event.anchor or event.ctag:
