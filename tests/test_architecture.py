@@ -15,7 +15,7 @@ LONGER: frozenset[str] = frozenset()
 """Modules that may be longer: none."""
 # Each with a blank in it, so that this file does not hold what it looks for.
 _WRITTEN = (
-    "pypi .org, pythonhosted .org, registry .npmjs, proxy .golang.org, sum .golang.org, crates .io, rubygems .org, "
+    "pypi .org, python hosted .org, registry .npmjs, proxy .golang.org, sum .golang.org, crates .io, rubygems .org, "
     "registry-1 .docker, ghcr .io, quay .io"
 )
 REGISTRIES = [re.escape(each.replace(" ", "")) for each in _WRITTEN.split(", ")]
