@@ -176,7 +176,7 @@ class Workspace:
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Writes text as it is, line ends included."""
+    """Writes text as it is, line ends included. Raises InputError where the stream takes no more (a full disk)."""
     stream = sys.stderr if err else sys.stdout
     try:
         stream.flush()
@@ -189,3 +189,5 @@ def echo(text: str, *, err: bool = False) -> None:
     except BrokenPipeError:
         # The reader went away (`| head`), which click would make an error; the interpreter flushes once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError as error:
+        raise InputError(f"standard {'error' if err else 'output'} cannot be written: {error.strerror}") from None

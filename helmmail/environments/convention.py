@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from helmmail.environments import charts
@@ -96,12 +97,12 @@ def classify(path: str, candidates: Candidates) -> Named | None:
     if suffix is None or name == "Chart.yaml":
         return None
     stem = name[: suffix.start()]
+    place = os.path.dirname(path)
     parent = os.path.basename(os.path.dirname(relative))
     if match := _VALUES.fullmatch(stem):
-        chart = os.path.dirname(os.path.dirname(path))
-        if parent == "ci" and chart in candidates.charts:
+        if parent == "ci" and os.path.dirname(place) in candidates.charts:
             return Named("ci", match["before"] or match["after"] or "")
-        if stem == "values" and os.path.dirname(path) in candidates.charts:
+        if stem == "values" and place in candidates.charts:
             return None
         return _values(match["before"] or "", match["after"] or "", folder[0] if folder else "", parent)
     at_end = word_at_end(stem)
@@ -209,7 +210,9 @@ class _Layout:
 
     def chart(self, path: str, application: str) -> str | None:
         """The chart that values are for: the one in the folder or the nearest one above or beside; None in doubt."""
-        folder = os.path.dirname(path)
+        return self._nearest(os.path.dirname(path), application) if self._charts else None
+
+    def _nearest(self, folder: str, application: str) -> str | None:
         while True:
             here = self._charts.get(folder, [])
             if folder in here:
@@ -238,8 +241,12 @@ def _application(path: str, chart: str | None, candidates: Candidates) -> str:
     """The application's name: the chart's folder, or the nearest folder that is not about environments."""
     if chart is not None and os.path.basename(chart) not in _CHART_FOLDERS:
         return os.path.basename(chart)
-    parts = candidates.relative(path).split("/")[:-1]
-    for part in reversed(parts):
+    return _own_folder(candidates.relative(path).rpartition("/")[0])
+
+
+@cache
+def _own_folder(folder: str) -> str:
+    for part in reversed(folder.split("/")):
         if not (is_known(part) or part in CONTAINERS or part in BASES or part in _CHART_FOLDERS or part == "values"):
             return part
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 
 from helmmail.lazy import pattern
 
@@ -76,7 +77,12 @@ def folder_environment(path: str) -> tuple[str, int] | None:
 
     A folder is one if it is named so, or stands in one of CONTAINERS and is none of BASES.
     """
-    folders = path.split("/")[:-1]
+    return _environment_of(path.rpartition("/")[0])
+
+
+@cache
+def _environment_of(folder: str) -> tuple[str, int] | None:
+    folders = folder.split("/") if folder else []
     for index in range(len(folders) - 1, -1, -1):
         name = folders[index]
         if name in BASES:
