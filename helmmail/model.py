@@ -37,13 +37,17 @@ class Place(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that a reader must know; `fix` says what to do, if anything can be done."""
+    """Something that a reader must know; `fix` says what to do, if anything can be done.
+
+    `end` is where the text that it is about ends (exclusive), None where only its start is known.
+    """
 
     rule: str
     severity: Severity
     message: str
     place: Place | None = None
     fix: str | None = None
+    end: Place | None = None
 
 
 class Change(NamedTuple):
