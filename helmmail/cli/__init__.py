@@ -17,6 +17,7 @@ from helmmail.errors import EXIT_BUG, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, Hel
 COMMANDS = {
     "migrate": "Move the mail settings of every environment to another provider.",
     "scan": "Show the mail settings of every environment, side by side.",
+    "validate": "Find what cannot work in the mail settings, with line and column.",
     "providers": "List the known providers, or show one.",
     "dialects": "List the known dialects, or show one.",
     "completion": "Print the shell completion script for bash, zsh or fish.",

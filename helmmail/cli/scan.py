@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import click
 
-from helmmail import rules
 from helmmail.cli.common import Workspace, color_option, echo, file_options, paths_argument, style
 from helmmail.environments.environment import Environment
 from helmmail.environments.values import EffectiveBlock, Setting, environment_blocks
-from helmmail.lazy import pattern
-from helmmail.model import Finding, Severity
 from helmmail.report.model import Result
 from helmmail.report.text import Style, aligned, render
+from helmmail.settings.find import MAIL
 from helmmail.settings.reader import Reader
+from helmmail.validation.compare import SETTINGS, Line, odd_finding, odd_ones
+from helmmail.validation.subject import NO_ENVIRONMENT
 
-SETTINGS = ("host", "port", "security", "user", "password", "sender")
 
+class _Line(NamedTuple):
+    """One block in one environment, and the provider whose server it names."""
 
-@dataclass(frozen=True)
-class _Line:
-    """One block in one environment."""
-
-    environment: str
-    block: EffectiveBlock
+    line: Line
     provider: str
+
+    @property
+    def environment(self) -> str:
+        return self.line.environment
+
+    @property
+    def block(self) -> EffectiveBlock:
+        return self.line.block
 
 
 @click.command("scan", short_help="Show the mail settings of every environment, side by side.")
@@ -54,11 +56,11 @@ def command(
     """
     workspace = Workspace.open(paths, names, layers, config_path)
     lines = list(_lines(workspace))
-    odd = _odd_ones(lines)
+    odd = odd_ones([each.line for each in lines])
     result = Result(
         command="scan",
         environments=workspace.infos(),
-        findings=[_finding(line, setting) for line, setting in odd],
+        findings=[odd_finding(line, setting) for line, setting in odd],
         summary={"blocks": [_as_data(line) for line in lines]} if output == "json" else {},
     )
     if output == "json":
@@ -80,49 +82,14 @@ def _lines(workspace: Workspace) -> Iterator[_Line]:
         claimed.update(environment.files)
     if not workspace.names:
         rest = tuple(path for path in workspace.inventory.files if path not in claimed)
-        environments.append(Environment("-", (), "", other=rest))
+        environments.append(Environment(NO_ENVIRONMENT, (), "", other=rest))
     for environment in environments:
         relevant = environment._replace(
-            other=tuple(path for path in environment.other if _MAIL.search(workspace.read(path).text))
+            other=tuple(path for path in environment.other if MAIL.search(workspace.read(path).text))
         )
         for block in environment_blocks(relevant, workspace.read, reader):
             provider = workspace.providers.owner(block.host.value) if block.host is not None else None
-            yield _Line(environment.name, block, provider.id if provider is not None else "")
-
-
-_MAIL = pattern(r"mail|smtp|courier|notifier", re.IGNORECASE)
-"""Files without a match hold no mail settings."""
-
-
-def _odd_ones(lines: Sequence[_Line]) -> list[tuple[_Line, str]]:
-    """Settings that differ from what more than half of at least three environments have for the same block."""
-    groups: dict[str, list[_Line]] = {}
-    for line in lines:
-        if line.environment != "-":
-            groups.setdefault(line.block.path, []).append(line)
-    found = []
-    for members in groups.values():
-        if len({line.environment for line in members}) < 3:
-            continue
-        for setting in SETTINGS:
-            counts = Counter(_text(line, setting) for line in members)
-            usual, count = counts.most_common(1)[0]
-            if count * 2 > len(members):
-                found += [(line, setting) for line in members if _text(line, setting) != usual]
-    return found
-
-
-def _text(line: _Line, setting: str) -> str:
-    value: Setting | None = getattr(line.block, setting)
-    return value.value if value is not None else "-"
-
-
-def _finding(line: _Line, setting: str) -> Finding:
-    value: Setting | None = getattr(line.block, setting)
-    place = value.place if value is not None else line.block.place
-    where = line.block.path or "the top level"
-    message = f"{line.environment}: {setting} of {where} is {_text(line, setting)}, unlike in most environments"
-    return Finding(rules.ODD_ONE_OUT, Severity.NOTE, message, place)
+            yield _Line(Line(environment.name, block), provider.id if provider is not None else "")
 
 
 def _matrix(lines: Sequence[_Line], odd: set[tuple[int, str]], painted: Style) -> Iterator[str]:
@@ -135,7 +102,9 @@ def _matrix(lines: Sequence[_Line], odd: set[tuple[int, str]], painted: Style) -
         yield ("\n" if number else "") + painted.paint(path or "(top)", "bold") + f"  ({dialect})\n"
         rows = [("", *(line.environment for line in members))]
         for setting in SETTINGS:
-            rows.append((setting, *(_text(line, setting) + " !" * ((id(line), setting) in odd) for line in members)))
+            rows.append(
+                (setting, *(each.line.text(setting) + " !" * ((id(each.line), setting) in odd) for each in members))
+            )
             places = [
                 "@" + _where(line, setting) if getattr(line.block, setting) is not None else "" for line in members
             ]

@@ -13,9 +13,18 @@ from helmmail.document.source import Document
 from helmmail.document.tree import Kind, Node
 from helmmail.environments.environment import join
 from helmmail.errors import InputError, merge_errors
-from helmmail.model import Place
+from helmmail.model import Place, Severity
 
 NAME = "helmmail.yaml"
+
+
+class RuleSetting(NamedTuple):
+    """What helmmail.yaml says of a rule: another severity (or `off`), and globs of paths in which it is silent."""
+
+    reason: str
+    severity: Severity | None = None
+    off: bool = False
+    ignore: tuple[str, ...] = ()
 
 
 class ConfigEnvironment(NamedTuple):
@@ -48,6 +57,7 @@ class Config(NamedTuple):
     dialects: tuple[Mapping[str, Any], ...] = ()
     environments: tuple[ConfigEnvironment, ...] = ()
     ignore: tuple[str, ...] = ()
+    rules: Mapping[str, RuleSetting] = MappingProxyType({})
 
     @property
     def folder(self) -> str:
@@ -152,4 +162,15 @@ def _config(document: Document, root: Node, data: Mapping[str, Any]) -> Config:
         dialects=tuple(data.get("dialects", ())),
         environments=tuple(environments),
         ignore=tuple(data.get("ignore", ())),
+        rules={rule: _rule(setting) for rule, setting in data.get("rules", {}).items()},
+    )
+
+
+def _rule(data: Mapping[str, Any]) -> RuleSetting:
+    severity = data.get("severity")
+    return RuleSetting(
+        data["reason"],
+        Severity(severity) if severity not in (None, "off") else None,
+        severity == "off",
+        tuple(data.get("ignore", ())),
     )

@@ -52,7 +52,7 @@ class EffectiveBlock(NamedTuple):
     sender: Setting | None = None
 
 
-def effective_blocks(release: Release | Sequence[str], read: Read, reader: Reader) -> list[EffectiveBlock]:
+def release_blocks(release: Release | Sequence[str], read: Read, reader: Reader) -> list[Block]:
     """The blocks of a release (or of bare files, the lowest first) after they are layered.
 
     Those of merged values come first. Manifests beyond the values in them, dotenv files and encrypted ones are read
@@ -64,16 +64,21 @@ def effective_blocks(release: Release | Sequence[str], read: Read, reader: Reade
     for path in files:
         document = documents[path] = read(path)
         layers += layers_of(document, name)
-    found: list[EffectiveBlock] = []
+    found: list[Block] = []
     if len(layers) == 1 and layers[0].document.roots == [layers[0].node]:
-        found += _read(reader.blocks(layers[0].document))
+        found += reader.blocks(layers[0].document)
     elif layers:
-        found += _read(reader.blocks(Layered(layers)))
+        found += reader.blocks(Layered(layers))
     for document in documents.values():
         merged = [layer.node for layer in layers if layer.document is document]
         if document.roots != merged or document.is_dotenv:
-            found += _read(_outside(reader.blocks(document), merged))
+            found += _outside(reader.blocks(document), merged)
     return found
+
+
+def effective_blocks(release: Release | Sequence[str], read: Read, reader: Reader) -> list[EffectiveBlock]:
+    """As `release_blocks`, in print."""
+    return [effective(block) for block in release_blocks(release, read, reader)]
 
 
 def environment_blocks(environment: Environment, read: Read, reader: Reader) -> list[EffectiveBlock]:
@@ -85,7 +90,7 @@ def environment_blocks(environment: Environment, read: Read, reader: Reader) -> 
     layered = {path for release in environment.releases for path in release.files}
     for path in unique(environment.other):
         if path not in layered:
-            found += _read(reader.blocks(read(path)))
+            found += map(effective, reader.blocks(read(path)))
     return list(dict.fromkeys(found))
 
 
@@ -95,10 +100,6 @@ def _stands_in(block: Block, node: Node) -> bool:
 
 def _outside(blocks: Iterable[Block], merged: Sequence[Node]) -> list[Block]:
     return [block for block in blocks if not any(_stands_in(block, node) for node in merged)]
-
-
-def _read(blocks: Iterable[Block]) -> list[EffectiveBlock]:
-    return [effective(block) for block in blocks]
 
 
 def effective(block: Block) -> EffectiveBlock:

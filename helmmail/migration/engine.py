@@ -9,6 +9,7 @@ from helmmail.document.source import Document
 from helmmail.migration.plan import Plan, plan_move
 from helmmail.migration.target import Target
 from helmmail.model import Finding, Severity
+from helmmail.settings.provider import Provider
 from helmmail.settings.reader import Reader
 
 
@@ -54,12 +55,18 @@ def prepare(
 def _broken(plan: Plan, again: Plan) -> list[Finding]:
     """The errors in the settings of changed files that were not there before."""
     from helmmail.validation.settings import check_blocks
+    from helmmail.validation.tls import check_tls
 
+    provider = plan.target.provider
     changed = {file.document.path for file in plan.changed}
+
+    def owner(host: str) -> Provider | None:
+        return provider if provider.owns(host) else None
 
     def errors(of: Plan) -> list[Finding]:
         blocks = [each.block for file in of.files if file.document.path in changed for each in file.blocks]
-        return [finding for finding in check_blocks(blocks) if finding.severity is Severity.ERROR]
+        found = [*check_blocks(blocks), *(each for block in blocks for each in check_tls(block, owner))]
+        return [finding for finding in found if finding.severity is Severity.ERROR]
 
     found = errors(again)
     before = {(each.message, each.place.path if each.place else "") for each in errors(plan)} if found else set()

@@ -13,7 +13,7 @@ from helmmail.errors import InputError, ProofError, merge_errors
 from helmmail.lazy import pattern
 from helmmail.migration.blockplan import plan_block
 from helmmail.migration.draft import BlockPlan, SecretNeed, State
-from helmmail.migration.leftover import leftovers, mentions
+from helmmail.validation.leftover import leftovers, mentions
 from helmmail.migration.secrets import SecretPlan, encrypted_names, plan_secrets
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Severity

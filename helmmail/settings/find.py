@@ -13,6 +13,9 @@ from helmmail.settings.carriers import Carrier, LineCarrier, ListCarrier, MapCar
 from helmmail.settings.dialect import Dialects
 from helmmail.settings.manifest import is_encrypted, is_encrypted_text, kind_of
 
+MAIL = pattern(r"mail|smtp|courier|notifier", re.IGNORECASE)
+"""Files without a match hold no mail settings."""
+
 _STORES = {"Secret": ("stringData", "data"), "ConfigMap": ("data",), "ExternalSecret": ()}
 _SECTION = pattern(r"^[ \t]*\[\[?(?P<name>[^\[\]\r\n]+)\]?\][ \t]*\r?$", re.MULTILINE)
 _VARIABLE = pattern(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from helmmail import rules, schema
-from helmmail.model import Finding, Severity
+from helmmail.model import Finding
 from helmmail.settings.block import Block
 from helmmail.settings.carriers import Entry, Form
+from helmmail.validation.subject import at
 
 _SCHEMA = "smtp-settings"
 
@@ -47,7 +48,10 @@ def _credential(entry: Entry | None) -> str | None:
 
 
 def check_blocks(blocks: Iterable[Block]) -> Iterator[Finding]:
-    """A finding for each way in which a block breaks the schema, at the value that breaks it."""
+    """A finding for each way in which a block breaks the schema, at the setting that breaks it.
+
+    What the schema says of TLS is left to `check_tls`, which knows the provider too.
+    """
     known: dict[tuple[tuple[str, Any], ...], list[tuple[tuple[str | int, ...], str]]] = {}
     for block in blocks:
         if block.host is None:
@@ -58,25 +62,20 @@ def check_blocks(blocks: Iterable[Block]) -> Iterator[Finding]:
             known[key] = schema.errors(settings, _SCHEMA)
         for path, message in known[key]:
             role = str(path[0]) if path else "host"
-            entry = _entry(block, role)
-            text = _WORDS.get(role, message).format(port=settings.get("port"), value=settings.get(role))
-            yield Finding(
-                rules.SETTINGS_SCHEMA, Severity.ERROR, f"{entry.name}: {text}", block.document.place(entry.key_start)
-            )
+            if role == "security":
+                continue
+            entry = block.entry(role) or block.host_entry
+            text = _WORDS.get(role, message).format(value=settings.get(role))
+            yield at(entry, block.document, rules.SETTINGS_SCHEMA, f"{entry.name}: {text}", _FIXES.get(role, ""))
 
 
 _WORDS = {
-    "security": "TLS mode '{value}' cannot work on port {port}",
     "host": "'{value}' is not a host name",
     "port": "'{value}' is not a port (1 to 65535)",
     "sender": "'{value}' is not an e-mail address",
 }
-
-
-def _entry(block: Block, role: str) -> Entry:
-    if role == "security":
-        for _, entries in block.flags.values():
-            if entries:
-                return entries[-1]
-        return block.entry("port") or block.host_entry
-    return block.entry(role) or block.host_entry
+_FIXES = {
+    "host": "write the server's name alone, without scheme, port or blanks",
+    "port": "write the port's number alone",
+    "sender": "write local@domain, or Name <local@domain>",
+}

@@ -1,0 +1,159 @@
+"""`helmmail validate`: what cannot work in the mail settings of every environment, with line and column."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+
+import click
+
+from helmmail.cli.common import Workspace, color_option, echo, file_options, paths_argument, style
+from helmmail.document.source import Document
+from helmmail.environments.environment import Environment
+from helmmail.environments.secrets import secrets_made
+from helmmail.errors import EXIT_FINDINGS, EXIT_OK, InputError, merge_errors
+from helmmail.model import Severity
+from helmmail.report.model import Result
+from helmmail.report.text import render
+from helmmail.settings.find import MAIL
+from helmmail.settings.manifest import may_make_secrets
+from helmmail.settings.provider import Provider
+from helmmail.settings.reader import Reader
+from helmmail.validation import engine
+from helmmail.validation.ignore import Judged, judge
+from helmmail.validation.leftover import mentions
+from helmmail.validation.subject import NO_ENVIRONMENT, Context
+
+_ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
+
+
+@click.command("validate", short_help="Find what cannot work in the mail settings, with line and column.")
+@paths_argument
+@file_options
+@click.option(
+    "--from", "source", metavar="PROVIDER", help="The provider that must not be named any more  [default: snap-mail]."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([each.value for each in _ORDER]),
+    default=Severity.ERROR.value,
+    show_default=True,
+    help="The least severity at which the exit code is 1.",
+)
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form."
+)
+@color_option
+def command(
+    paths: Sequence[str],
+    names: Sequence[str],
+    layers: Sequence[str],
+    config_path: str | None,
+    source: str | None,
+    fail_on: str,
+    output: str,
+    color: str,
+) -> int:
+    """Find what cannot work in the mail settings of every environment, after Helm's merge.
+
+    Every finding has a rule, which `helmmail rule HM203` explains. An error cannot work as it stands; a warning
+    asks for your eyes.
+
+    \b
+      helmmail validate
+      helmmail validate --env production --fail-on warning
+      helmmail validate -f values.yaml -f values-staging.yaml
+    """
+    workspace = Workspace.open(paths, names, layers, config_path)
+    judged = _Validation(workspace, source).judged
+    result = Result(
+        command="validate",
+        environments=workspace.infos(),
+        findings=judged.findings,
+        summary={"headline": _headline(judged, workspace)},
+    )
+    if output == "json":
+        from helmmail.report import json
+
+        echo(json.render(result))
+    else:
+        echo(render(result, style(color, sys.stdout)))
+    worst = _ORDER[: _ORDER.index(Severity(fail_on)) + 1]
+    return EXIT_FINDINGS if any(finding.severity in worst for finding in judged.findings) else EXIT_OK
+
+
+class _Validation:
+    def __init__(self, workspace: Workspace, source: str | None) -> None:
+        self._workspace = workspace
+        self._source: Provider = workspace.providers.source(source or workspace.config.source or "snap-mail")
+
+    @cached_property
+    def judged(self) -> Judged:
+        """All findings, after the user's answers to them. Raises InputError for files that cannot be read."""
+        workspace = self._workspace
+        documents = self._documents()
+        dialects = workspace.load_dialects()
+        reader = Reader(dialects, self._is_mail_host)
+        context = Context(
+            owner=workspace.providers.owner,
+            source=self._source,
+            dialects=dialects,
+            reader=reader,
+            verified_domains=frozenset(workspace.config.verified_domains),
+            secrets=secrets_made(each for each in documents if may_make_secrets(each.text) and not each.is_dotenv),
+        )
+        subjects = engine.read_subjects(self._environments, workspace.read, reader)
+        speaking = [each for each in documents if MAIL.search(each.text) or self._names_source(each.text)]
+        findings = [*workspace.warnings, *engine.check(subjects, speaking, context)]
+        return judge(findings, workspace.config.rules, self._known, [each.path for each in documents])
+
+    @cached_property
+    def _environments(self) -> list[Environment]:
+        """The environments that were asked for, and the files that belong to none, if all were."""
+        workspace = self._workspace
+        found = list(workspace.environments)
+        if not workspace.names:
+            claimed = {path for each in found for path in each.files}
+            loose = tuple(path for path in workspace.inventory.files if path not in claimed)
+            found.append(Environment(NO_ENVIRONMENT, (), "", other=loose))
+        return found
+
+    def _documents(self) -> list[Document]:
+        """Every file of the environments; those that were named have to be valid whatever they say."""
+        workspace = self._workspace
+        errors: list[InputError] = []
+        found: list[Document] = []
+        for path in dict.fromkeys(path for each in self._environments for path in each.files):
+            try:
+                document = workspace.read(path)
+                if path in workspace.named or MAIL.search(document.text):
+                    _ = document.roots
+                found.append(document)
+            except InputError as error:
+                errors.append(error)
+        if errors:
+            raise merge_errors(errors)
+        return found
+
+    def _known(self, path: str) -> Document | None:
+        return self._workspace.read(path) if path in self._workspace.inventory.files else None
+
+    def _is_mail_host(self, host: str) -> bool:
+        return self._source.owns(host) or self._workspace.providers.owner(host) is not None
+
+    def _names_source(self, text: str) -> bool:
+        return any(True for _ in mentions(text, self._source))
+
+
+def _headline(judged: Judged, workspace: Workspace) -> str:
+    counts = Counter(finding.severity for finding in judged.findings)
+    told = [_plural(counts[each], each.value) for each in _ORDER if counts[each]]
+    where = f"{_plural(len(workspace.environments), 'environment')}, {_plural(len(workspace.inventory.files), 'file')}"
+    ignored = f"; {judged.ignored} ignored" if judged.ignored else ""
+    return f"{', '.join(told) if told else 'nothing found'} in {where}{ignored}"
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"

@@ -1,0 +1,132 @@
+"""Findings that the user has answered: severities and exceptions from helmmail.yaml, and comments in the files."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from helmmail import rules
+from helmmail.document.source import Document
+from helmmail.environments.config import RuleSetting
+from helmmail.lazy import pattern
+from helmmail.model import Finding
+
+_COMMENT = pattern(
+    r"#[ \t]*helmmail:[ \t]*ignore\b[ \t]*(?P<ids>[A-Za-z0-9]+(?:[ \t]*,[ \t]*[A-Za-z0-9]+)*)?"
+    r"[ \t]*(?:--[ \t]*(?P<reason>[^\r\n]*?))?[ \t]*(?=\r?$|\})"
+)
+
+
+class Judged(NamedTuple):
+    """The findings that remain, and how many were ignored."""
+
+    findings: list[Finding]
+    ignored: int
+
+
+def judge(
+    findings: Iterable[Finding],
+    settings: Mapping[str, RuleSetting],
+    document: Callable[[str], Document | None],
+    paths: Iterable[str],
+) -> Judged:
+    """The findings after the user's answers to them, sorted by place, each once.
+
+    `document` gives a file that was read, None for one that was not; the comments in `paths` are looked at for
+    themselves too: one that gives no reason, or names an unknown rule, is a finding and ignores nothing.
+    """
+    comments = _Comments(document)
+    kept: dict[Finding, None] = {}
+    ignored = 0
+    for finding in findings:
+        setting = settings.get(finding.rule)
+        path = finding.place.path if finding.place is not None else ""
+        silent = setting is not None and (setting.off or any(_covers(glob, path) for glob in setting.ignore))
+        if silent or comments.cover(finding):
+            ignored += 1
+        elif setting is not None and setting.severity is not None:
+            kept[finding._replace(severity=setting.severity)] = None
+        else:
+            kept[finding] = None
+    for path in paths:
+        kept.update(dict.fromkeys(comments.faults(path)))
+    order = sorted(kept, key=lambda each: (each.place is None, each.place, each.rule, each.message))
+    return Judged(order, ignored)
+
+
+def _covers(glob: str, path: str) -> bool:
+    return fnmatch.fnmatchcase(path, glob) or fnmatch.fnmatchcase(path, f"*/{glob}")
+
+
+@dataclass(slots=True)
+class _Comment:
+    offset: int
+    line: int
+    alone: bool
+    ids: tuple[str, ...]
+    reason: str
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.ids and self.reason) and all(each in rules.RULES for each in self.ids)
+
+
+class _Comments:
+    def __init__(self, document: Callable[[str], Document | None]) -> None:
+        self._document = document
+        self._by_path: dict[str, list[_Comment]] = {}
+
+    def cover(self, finding: Finding) -> bool:
+        """Whether a comment at the finding's line, or alone on the line above, ignores it."""
+        if finding.place is None:
+            return False
+        line = finding.place.line - 1
+        return any(
+            comment.holds
+            and finding.rule in comment.ids
+            and (comment.line == line or (comment.alone and comment.line == line - 1))
+            for comment in self._of(finding.place.path)
+        )
+
+    def faults(self, path: str) -> Iterator[Finding]:
+        """The comments in a file that ignore nothing, as findings."""
+        document = self._document(path)
+        for comment in self._of(path) if document is not None else ():
+            if comment.holds or document is None:
+                continue
+            unknown = [each for each in comment.ids if each not in rules.RULES]
+            if unknown:
+                message, fix = f"{unknown[0]} is no rule, so nothing is ignored", "`helmmail rule` lists them"
+            elif not comment.ids:
+                message, fix = (
+                    "this comment names no rule, so nothing is ignored",
+                    "write: helmmail: ignore HM203 -- why",
+                )
+            else:
+                message, fix = (
+                    "this comment gives no reason, so nothing is ignored",
+                    f"add one: {comment.ids[0]} -- why",
+                )
+            severity = rules.RULES[rules.IGNORED_WITHOUT_REASON].severity
+            yield Finding(rules.IGNORED_WITHOUT_REASON, severity, message, document.place(comment.offset), fix)
+
+    def _of(self, path: str) -> list[_Comment]:
+        if path not in self._by_path:
+            document = self._document(path)
+            self._by_path[path] = list(_read(document)) if document is not None else []
+        return self._by_path[path]
+
+
+def _read(document: Document) -> Iterator[_Comment]:
+    if "helmmail:" not in document.text:
+        return
+    for line, text in enumerate(document.text.split("\n")):
+        match = _COMMENT.search(text) if "helmmail:" in text else None
+        if match is not None:
+            ids = tuple(each.strip() for each in (match["ids"] or "").split(",") if each.strip())
+            alone = not text[: match.start()].strip(" \t{-/*")
+            yield _Comment(
+                document.line_offset(line) + match.start(), line, alone, ids, (match["reason"] or "").strip()
+            )

@@ -1,0 +1,69 @@
+"""What the rules look at: the settings blocks of each environment as its applications will read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from helmmail import rules
+from helmmail.document.source import Document
+from helmmail.environments.environment import Environment, Read
+from helmmail.environments.secrets import MadeSecret
+from helmmail.environments.values import release_blocks
+from helmmail.model import Finding, Severity
+from helmmail.settings.block import Block
+from helmmail.settings.carriers import Entry
+from helmmail.settings.dialect import Dialects
+from helmmail.settings.provider import Provider
+from helmmail.settings.reader import Reader
+
+NO_ENVIRONMENT = "-"
+"""The name under which files go that belong to no environment."""
+
+
+class Subject(NamedTuple):
+    """One release of an environment, after Helm's merge, or one of its other files alone."""
+
+    environment: str
+    name: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the rules know beside the blocks.
+
+    `owner` gives the provider that a host belongs to; `source` is the provider that is to be left. `secrets` are
+    those that the given files make, by name. An empty `verified_domains` means that nobody said which are.
+    """
+
+    owner: Callable[[str], Provider | None]
+    source: Provider
+    dialects: Dialects
+    reader: Reader
+    verified_domains: frozenset[str] = frozenset()
+    secrets: Mapping[str, Sequence[MadeSecret]] = field(default_factory=dict)
+
+    def provider(self, block: Block) -> Provider | None:
+        """The provider whose server a block names."""
+        return self.owner(block.host) if block.host is not None else None
+
+
+def subjects(environment: Environment, read: Read, reader: Reader) -> Iterator[Subject]:
+    """The releases of an environment, then its other files. Raises InputError for those that cannot be read."""
+    layered: set[str] = set()
+    for release in environment.releases:
+        layered.update(release.files)
+        yield Subject(environment.name, release.name, release_blocks(release, read, reader))
+    for path in dict.fromkeys(environment.other):
+        if path not in layered:
+            yield Subject(environment.name, path, reader.blocks(read(path)))
+
+
+def at(
+    entry: Entry, document: Document, rule: str, message: str, fix: str = "", severity: Severity | None = None
+) -> Finding:
+    """A finding about an entry's name, of its rule's severity unless another is given."""
+    start, end = document.place(entry.key_start), document.place(entry.key_end)
+    return Finding(rule, severity or rules.RULES[rule].severity, message, start, fix or None, end)

@@ -1,0 +1,125 @@
+"""Rules about how settings are written: types, duplicates, placeholders, and what still names the old provider."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from helmmail import rules
+from helmmail.document.scalars import reads_as_text
+from helmmail.document.source import Document
+from helmmail.document.tree import Kind, Node
+from helmmail.lazy import pattern
+from helmmail.model import Finding
+from helmmail.settings.block import Block
+from helmmail.settings.carriers import ListCarrier, MapCarrier
+from helmmail.settings.provider import Provider
+from helmmail.validation.leftover import leftovers
+from helmmail.validation.subject import at
+
+_BROKEN = pattern(
+    r"\{[ \t]+env:[\w.-]+[ \t]*\}|\{env:[\w.-]+[ \t]+\}|\$[ \t]+\{\w+\}|\$\{[ \t]+\w+[ \t]*\}"
+    r"|\{[ \t]+\{[^{}\n]*\}[ \t]*\}"
+)
+"""Placeholders of maddy and Caddy (`{env:X}`), of shells and Flux (`${X}`) and of Go templates, with blanks inside."""
+
+_DATE = pattern(r"\d{4}-\d")
+_BROKEN_VALUE = pattern(r"\$[ \t]+\(\w+\)|\$\([ \t]+\w+[ \t]*\)|\$\(\w+[ \t]+\)")
+"""Kubernetes' `$(X)`: only in a setting's whole value, as a script may mean a command by it."""
+
+
+def check_writing(block: Block) -> Iterator[Finding]:
+    """What is wrong with the way in which a block is written."""
+    yield from _not_text(block)
+    yield from _duplicates(block)
+    for entry in block.members():
+        if _BROKEN_VALUE.search(entry.value.text):
+            message = f"{entry.name}: blanks within $(...) keep it from being replaced"
+            yield at(entry, block.document, rules.PLACEHOLDER_BROKEN, message, "take the blanks out")
+
+
+def _not_text(block: Block) -> Iterator[Finding]:
+    """Values of an env list that are no text: EnvVar.value is a string, and Kubernetes refuses anything else."""
+    carrier = block.carrier
+    if not isinstance(carrier, ListCarrier) or carrier.qualifier:
+        return
+    members = {entry.name for entry in block.members()}
+    for item in carrier.node.items:
+        name, value = (item.get("name"), item.get("value")) if item.kind is Kind.MAP else (None, None)
+        if name is None or value is None or value.kind is not Kind.SCALAR or value.style or name.value not in members:
+            continue
+        if block.document.is_expression(value.start, value.end) or not value.value:
+            continue
+        if not reads_as_text(value.value) and not _DATE.match(value.value):
+            document = block.document
+            text = document.text[value.start : value.end]
+            yield Finding(
+                rules.ENV_NOT_TEXT,
+                rules.RULES[rules.ENV_NOT_TEXT].severity,
+                f"{name.value}: {text} is no text, and Kubernetes refuses the container",
+                document.place(value.start),
+                f'put it in quotes: "{text}"',
+                document.place(value.end),
+            )
+
+
+def _duplicates(block: Block) -> Iterator[Finding]:
+    carrier = block.carrier
+    if isinstance(carrier, MapCarrier):
+        names = {entry.name for entry in block.members()}
+        keys = [key for key, _ in carrier.node.pairs if key.value in names]
+    elif isinstance(carrier, ListCarrier):
+        names = {entry.name for entry in block.members()}
+        found = (item.get("name") for item in carrier.node.items if item.kind is Kind.MAP)
+        keys = [name for name in found if name is not None and name.value in names]
+    else:
+        return
+    branches = block.document.branches
+    for index, key in enumerate(keys):
+        later = [each for each in keys[index + 1 :] if each.value == key.value]
+        if branches:
+            later = [each for each in later if branches.together(key.start, each.start)]
+        if later:
+            yield _duplicate(block.document, key, later[-1])
+
+
+def _duplicate(document: Document, key: Node, last: Node) -> Finding:
+    inner = 1 if key.style else 0
+    return Finding(
+        rules.DUPLICATE_KEY,
+        rules.RULES[rules.DUPLICATE_KEY].severity,
+        f"{key.value} stands again on line {document.place(last.start).line}, and only that one counts",
+        document.place(key.start + inner),
+        "remove one of them",
+        document.place(key.end - inner),
+    )
+
+
+def placeholders(document: Document) -> Iterator[Finding]:
+    """Placeholders in a document's scalars that blanks keep from being replaced."""
+    if document.is_dotenv or not _BROKEN.search(document.masked):
+        return
+    for node in document.tree.nodes:
+        if node.kind is Kind.SCALAR and (node.style or "{" in node.value or "$" in node.value):
+            for match in _BROKEN.finditer(document.masked, node.start, node.end):
+                yield Finding(
+                    rules.PLACEHOLDER_BROKEN,
+                    rules.RULES[rules.PLACEHOLDER_BROKEN].severity,
+                    f"blanks within the braces of {match[0]} keep it from being replaced",
+                    document.place(match.start()),
+                    "take the blanks out: " + re.sub(r"[ \t]+", "", match[0]),
+                    document.place(match.end()),
+                )
+
+
+def old_host(document: Document, source: Provider, blocks: list[Block]) -> Iterator[Finding]:
+    """What still names the provider that is to be left: settings, other values, template defaults, comments."""
+    reported: set[int] = set()
+    for block in blocks:
+        if block.document is document and block.host is not None and source.owns(block.host):
+            reported.add(document.line_of(block.host_entry.value.start))
+            message = f"{block.host_entry.name}: still a server of {source.id} ({block.host})"
+            yield at(block.host_entry, document, rules.OLD_HOST_LEFT, message, "move it: helmmail migrate")
+    for finding in leftovers(document, source, (), reported=reported):
+        rule = rules.OLD_HOST_LEFT if finding.rule == rules.TEMPLATE_VALUE else finding.rule
+        yield finding._replace(rule=rule)
