@@ -13,13 +13,13 @@ from helmmail.errors import InputError, ProofError, merge_errors
 from helmmail.lazy import pattern
 from helmmail.migration.blockplan import plan_block
 from helmmail.migration.draft import BlockPlan, SecretNeed, State
-from helmmail.validation.leftover import leftovers, mentions
 from helmmail.migration.secrets import SecretPlan, encrypted_names, plan_secrets
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Severity
 from helmmail.settings.carriers import Form
 from helmmail.settings.manifest import has_templated_mail, is_encrypted, is_encrypted_text, may_make_secrets
 from helmmail.settings.reader import Reader
+from helmmail.validation.leftover import leftovers, mentions
 
 
 @dataclass(slots=True, eq=False)

@@ -34,6 +34,10 @@ class Flag(NamedTuple):
     """Whether the application is known, or only the word in its setting's name."""
     same_as: str = ""
     """Another name of the same setting: set, it stands in for that one's default."""
+    unsure: tuple[str, ...] = ()
+    """Words that some versions of the application read as another mode as well."""
+    any_text: bool = False
+    """Whether any text that is not empty is true to the application."""
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Flag:
@@ -43,7 +47,13 @@ class Flag(NamedTuple):
             for mode in Security
             if mode.value in data
         }
-        return cls(words, data.get("default"), same_as=data.get("same_as", ""))
+        return cls(
+            words,
+            data.get("default"),
+            same_as=data.get("same_as", ""),
+            unsure=tuple(data.get("unsure", ())),
+            any_text=data.get("any_text", False),
+        )
 
     @property
     def is_truth(self) -> bool:

@@ -22,6 +22,9 @@ def check_tls(block: Block, owner: Callable[[str], Provider | None] = lambda _: 
     """What is wrong with a block's TLS mode; `owner` gives the provider of a host, whose profile counts then."""
     if block.host is None:
         return
+    for flag, entries in block.flags.values():
+        if flag.any_text and entries and is_true(entries[-1].value.literal or "") is False:
+            yield false_as_text(entries[-1])
     both = _both_on(block)
     if both is not None:
         yield at(
@@ -35,6 +38,8 @@ def check_tls(block: Block, owner: Callable[[str], Provider | None] = lambda _: 
         return
     provider = owner(block.host)
     port = block.port
+    if block.host_role == "url" and "port" in block.settings:
+        port = None  # nobody knows whether a port beside the URL belongs to it
     modes = block.possible_security()
     if port is not None and provider is not None and provider.ports and port not in provider.ports:
         yield _not_offered(block, provider, port)
@@ -48,6 +53,12 @@ def check_tls(block: Block, owner: Callable[[str], Provider | None] = lambda _: 
         )  # fmt: skip
     else:
         yield from _unclear(block)
+
+
+def false_as_text(entry: Entry) -> Finding:
+    """The finding about a flag that says false to people, and true to the application."""
+    message = f"{entry.name}: the application takes any text as true, '{entry.value.text}' too"
+    return at(entry, entry.carrier.document, rules.FALSE_AS_TEXT, message, f'leave {entry.name} out, or empty: ""')
 
 
 def _works(mode: Security, port: int, provider: Provider | None) -> bool:
@@ -76,7 +87,14 @@ def _against(block: Block, mode: Security, port: int, provider: Provider | None)
         rules.TLS_AGAINST_PORT,
         f"{entry.name}: {_WORDS[mode]}{unset} cannot work on port {port}{whose}, which takes {takes}",
         fix,
+        Severity.WARNING if _is_unsure(block) else None,
     )
+
+
+def _is_unsure(block: Block) -> bool:
+    """Whether a flag holds a word that only some versions of the application read so."""
+    standing = ((flag, entries[-1].value.text.lower()) for flag, entries in block.flags.values() if entries)
+    return any(text in flag.unsure for flag, text in standing)
 
 
 def _port_for(mode: Security, provider: Provider | None) -> int | None:
