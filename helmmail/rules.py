@@ -6,9 +6,13 @@ rendered manifests. `docs/rules/` has a page for each.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from helmmail.model import Severity
+
+_PACKAGE = Path(__file__).parent / "rule_pages"
+_CHECKOUT = Path(__file__).parent.parent / "docs" / "rules"
 
 TEMPLATE_VALUE = "HM101"
 OLD_HOST_LEFT = "HM102"
@@ -98,3 +102,14 @@ RULES = {
     RENDER_DIFFERS: Rule(Severity.ERROR, "the rendered manifests differ in more than mail settings"),
     RENDER_FAILS: Rule(Severity.ERROR, "the manifests cannot be rendered"),
 }
+
+
+def page(rule: str) -> str:
+    """The page about a rule, in Markdown, of the installed package or else of the checkout.
+
+    Raises KeyError for an unknown id.
+    """
+    if rule not in RULES:
+        raise KeyError(rule)
+    folder = _PACKAGE if _PACKAGE.is_dir() else _CHECKOUT
+    return (folder / f"{rule}.md").read_text(encoding="utf-8")

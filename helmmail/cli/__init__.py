@@ -20,6 +20,7 @@ COMMANDS = {
     "validate": "Find what cannot work in the mail settings, with line and column.",
     "providers": "List the known providers, or show one.",
     "dialects": "List the known dialects, or show one.",
+    "rule": "List the rules that findings belong to, or explain one.",
     "completion": "Print the shell completion script for bash, zsh or fish.",
 }
 """Each command and its one line of help; its module is loaded when it is called."""

@@ -11,6 +11,7 @@ from helmmail.model import Finding, Severity
 from helmmail.redact import MASK
 from helmmail.settings.block import Block, server
 from helmmail.settings.carriers import Entry, Form, ListCarrier, MapCarrier
+from helmmail.validation.names import is_misspelt
 from helmmail.validation.subject import Context, at
 
 _REFERENCES = frozenset({"secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef", "fileKeyRef"})
@@ -71,16 +72,19 @@ def _half(block: Block, context: Context) -> Iterator[Finding]:
         return
     if _is_set(user) == _is_set(password):
         return
-    there, role = (user, "password") if _is_set(user) else (password, "user name")
+    there, role = (user, "password") if _is_set(user) else (password, "user")
     assert there is not None
+    if is_misspelt(block, role, context.dialects):
+        return
     if any(_brings(name) for name in block.carrier.names if name not in (there.name, *_names(block))):
         return
     provider = context.provider(block)
     env = block.shape is not None and not block.shape.is_native
     cannot = provider is not None and provider.needs_auth and env
-    wanted = _role_name(block, "password" if role == "password" else "user")
-    message = f"{there.name}: no {role} stands beside it"
-    fix = f"add {wanted}" if wanted else f"add the {role}"
+    wanted = _role_name(block, role)
+    what = {"user": "user name"}.get(role, role)
+    message = f"{there.name}: no {what} stands beside it"
+    fix = f"add {wanted}" if wanted else f"add the {what}"
     fix += f", or take {there.name} out where no login is needed"
     yield at(there, block.document, rules.HALF_CREDENTIALS, message, fix, Severity.ERROR if cannot else None)
 

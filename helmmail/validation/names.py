@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from helmmail import rules
-from helmmail.document.source import Document
 from helmmail.model import Finding
 from helmmail.settings.block import Block
-from helmmail.settings.carriers import Carrier, Entry
+from helmmail.settings.carriers import Carrier
 from helmmail.settings.dialect import Dialects, Shape
 from helmmail.validation.subject import Context, at
 
@@ -46,22 +45,33 @@ def check_lone(carrier: Carrier, dialects: Dialects) -> Iterator[Finding]:
         yield from _misspelt(carrier, best[1], dialects)
 
 
-def _misspelt(carrier: Carrier, shape: Shape, dialects: Dialects) -> Iterator[Finding]:
+def misspelt(carrier: Carrier, shape: Shape, dialects: Dialects) -> dict[str, str]:
+    """The names in a carrier that are a slip away from a setting that the application knows and that is not set."""
     names = set(carrier.names)
     wanted = [name[0] for name in shape.names if name[0] not in names]
+    found: dict[str, str] = {}
     for name in sorted(names):
-        if (name,) in shape.names or not dialects.generic.speaks_of_mail(name):
-            continue
-        meant = next((each for each in wanted if slips(name, each)), None)
-        if meant is None or _is_anothers(name, dialects):
-            continue
+        of_mail = dialects.generic.speaks_of_mail(name) or (shape.prefix and name.startswith(shape.prefix))
+        if of_mail and (name,) not in shape.names:
+            meant = next((each for each in wanted if slips(name, each)), None)
+            if meant is not None and not _is_anothers(name, dialects):
+                found[name] = meant
+    return found
+
+
+def _misspelt(carrier: Carrier, shape: Shape, dialects: Dialects) -> Iterator[Finding]:
+    for name, meant in misspelt(carrier, shape, dialects).items():
         for entry in carrier.find((name,))[-1:]:
             message = f"{name}: the application knows no such setting"
-            yield at(entry, _document(entry), rules.UNKNOWN_SETTING, message, f"did you mean {meant}?")
+            yield at(entry, carrier.document, rules.UNKNOWN_SETTING, message, f"did you mean {meant}?")
 
 
-def _document(entry: Entry) -> Document:
-    return entry.carrier.document
+def is_misspelt(block: Block, role: str, dialects: Dialects) -> bool:
+    """Whether a role is missing only because its name is misspelt, which has a finding of its own."""
+    if block.shape is None or block.shape.is_native:
+        return False
+    meant = misspelt(block.carrier, block.shape, dialects).values()
+    return any(name[0] in meant for name in block.shape.order.get(role, ()))
 
 
 def _is_anothers(name: str, dialects: Dialects) -> bool:

@@ -10,6 +10,7 @@ from helmmail.lazy import pattern
 from helmmail.model import Finding
 from helmmail.settings.block import Block, server, url_query
 from helmmail.settings.carriers import Entry
+from helmmail.validation.names import is_misspelt
 from helmmail.validation.subject import Context, at
 
 _FREEMAIL = frozenset({
@@ -30,7 +31,7 @@ def check_sender(block: Block, context: Context) -> Iterator[Finding]:
     provider = context.provider(block)
     if entry is None:
         known = block.shape.order.get("sender", ()) if block.shape is not None else ()
-        if known and provider is not None:
+        if known and provider is not None and not is_misspelt(block, "sender", context.dialects):
             name = "/".join(known[0])
             message = f"{block.host_entry.name}: no sender is set; the application's own default goes out"
             fix = f"set {name} to an address that {provider.title} may send for"

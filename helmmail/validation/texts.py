@@ -48,7 +48,7 @@ def _not_text(block: Block) -> Iterator[Finding]:
         name, value = (item.get("name"), item.get("value")) if item.kind is Kind.MAP else (None, None)
         if name is None or value is None or value.kind is not Kind.SCALAR or value.style or name.value not in members:
             continue
-        if block.document.is_expression(value.start, value.end) or not value.value:
+        if block.document.is_expression(value.start, value.end) or not value.value or value.tag is not None:
             continue
         if not reads_as_text(value.value) and not _DATE.match(value.value):
             document = block.document
