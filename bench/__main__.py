@@ -195,6 +195,7 @@ def many_files(folder: Path) -> Lines:
             "libyaml": [PYTHON, "-c", LOAD, str(tree)],
             "helmmail migrate --dry-run": [*HELMMAIL, "migrate", "--dry-run", str(tree)],
             "helmmail migrate": [*HELMMAIL, "migrate", str(tree)],
+            "helmmail validate": [*HELMMAIL, "validate", str(tree)],
             "ruamel.yaml round trip": [PYTHON, "-c", RUAMEL, OLD, NEW, "print", str(tree)],
             "yq": yq,
         },
@@ -205,6 +206,8 @@ def many_files(folder: Path) -> Lines:
     base = figures["libyaml"].seconds
     yield _goal("dry run", figures["helmmail migrate --dry-run"].seconds / base, 5)
     yield _goal("writing", figures["helmmail migrate"].seconds / base, 6)
+    dry_run = figures["helmmail migrate --dry-run"].seconds
+    yield _goal("validate, beside the dry run", figures["helmmail validate"].seconds / dry_run, 3)
 
 
 def _large_text(size: int) -> str:

@@ -35,6 +35,7 @@ _ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
 @click.option(
     "--from", "source", metavar="PROVIDER", help="The provider that must not be named any more  [default: snap-mail]."
 )
+@click.option("--to", "target", metavar="PROVIDER", help="The provider that has to be used.")
 @click.option(
     "--fail-on",
     type=click.Choice([each.value for each in _ORDER]),
@@ -52,6 +53,7 @@ def command(
     layers: Sequence[str],
     config_path: str | None,
     source: str | None,
+    target: str | None,
     fail_on: str,
     output: str,
     color: str,
@@ -67,7 +69,7 @@ def command(
       helmmail validate -f values.yaml -f values-staging.yaml
     """
     workspace = Workspace.open(paths, names, layers, config_path)
-    judged = _Validation(workspace, source).judged
+    judged = _Validation(workspace, source, target).judged
     result = Result(
         command="validate",
         environments=workspace.infos(),
@@ -85,8 +87,10 @@ def command(
 
 
 class _Validation:
-    def __init__(self, workspace: Workspace, source: str | None) -> None:
+    def __init__(self, workspace: Workspace, source: str | None, target: str | None) -> None:
         self._workspace = workspace
+        wanted = target or workspace.config.target
+        self._target = workspace.providers.get(wanted) if wanted else None
         self._source: Provider = workspace.providers.source(source or workspace.config.source or "snap-mail")
 
     @cached_property
@@ -101,6 +105,7 @@ class _Validation:
             source=self._source,
             dialects=dialects,
             reader=reader,
+            target=self._target,
             verified_domains=frozenset(workspace.config.verified_domains),
             secrets=secrets_made(each for each in documents if may_make_secrets(each.text) and not each.is_dotenv),
         )

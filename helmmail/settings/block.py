@@ -19,8 +19,8 @@ STARTTLS_PORTS = frozenset({25, 587, 2525, 2587})
 
 HOST_PORT = pattern(r"(?P<host>\[[0-9A-Za-z:.-]+\]|[^:/\s@?#\[\]]+)(?::(?P<port>\d{1,5}))?")
 _URL = pattern(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:(?P<userinfo>[^@/?#\s]*)@)?(?P<host>\[[^\]]+\]|[^:/?#\s]+)"
-    r"(?::(?P<port>\d{1,5}))?(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?",
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:(?P<userinfo>(?:\{\{[^{}]*\}\}|[^@/?#\s{]|\{(?!\{))*+)@)?"
+    r"(?P<host>\[[^\]]+\]|[^:/?#\s]+)(?::(?P<port>\d{1,5}))?(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?",
     re.IGNORECASE,
 )
 
@@ -145,13 +145,17 @@ class Block:
     def _flag_fits(self, name: Name, mode: Security) -> bool:
         flag, entries = self.flags[name]
         if not entries:
-            return flag.fits(None, mode)
+            return self._is_set_elsewhere(name) or flag.fits(None, mode)
         value = entries[-1].value
         if value.form is Form.EMPTY:
             return flag.fits(None, mode) or flag.fits("", mode)
         if value.form is not Form.LITERAL or self.is_doubtful(flag, value.text):
             return True
         return flag.fits(value.text, mode)
+
+    def _is_set_elsewhere(self, name: Name) -> bool:
+        """Whether another name of the same setting stands, which then says what it is."""
+        return any(other.same_as == "/".join(name) and entries for other, entries in self.flags.values())
 
     def is_doubtful(self, flag: Flag, text: str) -> bool:
         """Whether a flag's text leaves open what it means.

@@ -37,7 +37,7 @@ class Flag(NamedTuple):
     unsure: tuple[str, ...] = ()
     """Words that some versions of the application read as another mode as well."""
     any_text: bool = False
-    """Whether any text that is not empty is true to the application."""
+    """Whether any text that is not empty is true to the application; its words are texts then, "" for false."""
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Flag:
@@ -47,9 +47,11 @@ class Flag(NamedTuple):
             for mode in Security
             if mode.value in data
         }
+        if data.get("any_text"):
+            words = {mode: tuple(_as_text(word) for word in each) for mode, each in words.items()}
         return cls(
             words,
-            data.get("default"),
+            _as_text(data["default"]) if data.get("any_text") and "default" in data else data.get("default"),
             same_as=data.get("same_as", ""),
             unsure=tuple(data.get("unsure", ())),
             any_text=data.get("any_text", False),
@@ -65,8 +67,14 @@ class Flag(NamedTuple):
         words = self.words.get(mode, ())
         if text is None:
             return self.default is None or self.default in words
+        if self.any_text:
+            return any(bool(word) is bool(text) for word in words)
         truth = is_true(text)
         return any(truth is word if isinstance(word, bool) else text.lower() == word.lower() for word in words)
+
+
+def _as_text(word: Word) -> str:
+    return ("true" if word else "") if isinstance(word, bool) else word
 
 
 class Switch(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from helmmail import rules
@@ -22,12 +23,6 @@ class Line(NamedTuple):
     environment: str
     block: EffectiveBlock
 
-    @property
-    def is_local(self) -> bool:
-        """Whether the server is one in the cluster or on the developer's machine, which differs rightly."""
-        host = self.block.host
-        return host is not None and host.form == "literal" and ("." not in host.value or ".svc" in host.value)
-
     def text(self, setting: str) -> str:
         """A setting in print, `-` for a missing one."""
         value: Setting | None = getattr(self.block, setting)
@@ -41,7 +36,7 @@ def odd_ones(lines: Sequence[Line]) -> list[tuple[Line, str]]:
     """
     groups: dict[str, list[Line]] = {}
     for line in lines:
-        if line.environment != NO_ENVIRONMENT and not line.is_local:
+        if line.environment != NO_ENVIRONMENT and not _is_local(line):
             groups.setdefault(line.block.path, []).append(line)
     found = []
     for members in groups.values():
@@ -55,6 +50,11 @@ def odd_ones(lines: Sequence[Line]) -> list[tuple[Line, str]]:
     return found
 
 
+def _is_local(line: Line) -> bool:
+    host = line.block.host
+    return host is not None and host.form == "literal" and is_local(host.value)
+
+
 def odd_finding(line: Line, setting: str) -> Finding:
     """The finding about a setting that differs."""
     value: Setting | None = getattr(line.block, setting)
@@ -65,26 +65,35 @@ def odd_finding(line: Line, setting: str) -> Finding:
 
 
 def left_behind(subjects: Sequence[Subject], context: Context) -> Iterator[Finding]:
-    """Blocks of an environment that still name the old provider while another of its blocks names a new one."""
-    moved: dict[str, Block] = {}
-    for subject in subjects:
-        for block in subject.blocks:
-            provider = context.provider(block)
-            if provider is not None and provider.id != context.source.id and provider.hosts and _is_public(block):
-                moved.setdefault(subject.environment, block)
-    for subject in subjects:
-        there = moved.get(subject.environment)
-        if there is None or subject.environment == NO_ENVIRONMENT:
+    """Blocks of an environment that name another server while one of its blocks names the new provider's.
+
+    Without a provider that is known to be the new one, only those that still name the old one.
+    """
+    for environment, members in groupby(sorted(subjects, key=_environment), _environment):
+        blocks = [block for subject in members for block in subject.blocks if not is_local(block.host)]
+        there = next((block for block in blocks if _has_arrived(block, context)), None)
+        if there is None or environment == NO_ENVIRONMENT:
             continue
-        for block in subject.blocks:
-            if block.host is not None and context.source.owns(block.host):
-                message = (
-                    f"{block.host_entry.name}: still {block.host}, while {there.host} is used at {there.place}; "
-                    "this workload was left behind"
-                )
-                fix = "move it as well: helmmail migrate"
+        for block in blocks:
+            old = block.host is not None and context.source.owns(block.host)
+            if old or (context.target is not None and not _has_arrived(block, context)):
+                name = block.host_entry.name
+                message = f"{name}: {block.host} here, while {there.host} is used at {there.place}"
+                fix = f"if the workload was left behind, move it as well: helmmail migrate --from {block.host}"
                 yield at(block.host_entry, block.document, rules.WORKLOAD_LEFT_BEHIND, message, fix)
 
 
-def _is_public(block: Block) -> bool:
-    return block.host is not None and "." in block.host
+def _environment(subject: Subject) -> str:
+    return subject.environment
+
+
+def _has_arrived(block: Block, context: Context) -> bool:
+    provider = context.provider(block)
+    if context.target is not None:
+        return provider is not None and provider.id == context.target.id
+    return provider is not None and provider.id != context.source.id
+
+
+def is_local(host: str | None) -> bool:
+    """Whether a server is unknown, or one in the cluster or on a developer's machine (mailcatcher)."""
+    return host is None or "." not in host or ".svc" in host

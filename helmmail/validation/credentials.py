@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from helmmail import rules
 from helmmail.document.template import has_expressions
@@ -34,11 +35,10 @@ def check_credentials(block: Block, context: Context) -> Iterator[Finding]:
 
 
 def _is_set(entry: Entry | None) -> bool:
-    return (
-        entry is not None
-        and entry.value.form is not Form.EMPTY
-        and (bool(entry.value.text) or bool(entry.value.secret))
-    )
+    """Whether something stands there; a malformed reference, too, is meant to bring a value."""
+    if entry is None or entry.value.form is Form.EMPTY:
+        return False
+    return bool(entry.value.text or entry.value.secret) or entry.value.form is Form.OTHER
 
 
 def _in_clear(block: Block) -> Iterator[Finding]:
@@ -133,7 +133,11 @@ def _malformed(block: Block) -> Iterator[Finding]:
                 if problem is not None:
                     yield _finding(block, name, problem)
     elif isinstance(carrier, MapCarrier) and carrier.holds_references and _is_env(block):
-        for key, value in carrier.node.pairs:
+        pairs = carrier.node.pairs
+        for (key, value), (below, _) in pairwise(pairs):
+            if below.value in _REFERENCES and not value.pairs and not value.value and _is_of_block(block, key.value):
+                yield _finding(block, key, f"`{below.value}` stands beside it, not below it: it has to be indented")
+        for key, value in pairs:
             if value.kind is Kind.MAP and _is_of_block(block, key.value):
                 problem = _value_problem(value)
                 if problem is not None:

@@ -20,7 +20,7 @@ from helmmail.validation.names import check_lone, check_names
 from helmmail.validation.sender import check_sender
 from helmmail.validation.settings import check_blocks
 from helmmail.validation.subject import Context, Subject, subjects
-from helmmail.validation.texts import check_writing, old_host, placeholders
+from helmmail.validation.texts import check_writing, duplicates, old_host, placeholders
 from helmmail.validation.tls import check_tls
 
 
@@ -78,8 +78,10 @@ def _of_document(document: Document, context: Context, seen: set[tuple[str, tupl
         message = "an encrypted file was not looked into"
         yield Finding(rules.ENCRYPTED, Severity.NOTE, message, document.place(0))
         return
+    blocks = context.reader.blocks(document)
     yield from placeholders(document)
-    yield from old_host(document, context.source, context.reader.blocks(document))
+    yield from duplicates(document, blocks)
+    yield from old_host(document, context.source, blocks)
     for carrier in carriers(document, context.dialects):
         if (document.path, carrier.path) not in seen:
             yield from check_lone(carrier, context.dialects)

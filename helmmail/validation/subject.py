@@ -34,7 +34,8 @@ class Subject(NamedTuple):
 class Context:
     """What the rules know beside the blocks.
 
-    `owner` gives the provider that a host belongs to; `source` is the provider that is to be left. `secrets` are
+    `owner` gives the provider that a host belongs to; `source` is the provider that is to be left,
+    `target` the one to be used, where it is known. `secrets` are
     those that the given files make, by name. An empty `verified_domains` means that nobody said which are.
     """
 
@@ -42,6 +43,7 @@ class Context:
     source: Provider
     dialects: Dialects
     reader: Reader
+    target: Provider | None = None
     verified_domains: frozenset[str] = frozenset()
     secrets: Mapping[str, Sequence[MadeSecret]] = field(default_factory=dict)
 

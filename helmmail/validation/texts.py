@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from helmmail import rules
 from helmmail.document.scalars import reads_as_text
@@ -12,7 +12,7 @@ from helmmail.document.tree import Kind, Node
 from helmmail.lazy import pattern
 from helmmail.model import Finding
 from helmmail.settings.block import Block
-from helmmail.settings.carriers import ListCarrier, MapCarrier
+from helmmail.settings.carriers import ListCarrier
 from helmmail.settings.provider import Provider
 from helmmail.validation.leftover import leftovers
 from helmmail.validation.subject import at
@@ -31,11 +31,10 @@ _BROKEN_VALUE = pattern(r"\$[ \t]+\(\w+\)|\$\([ \t]+\w+[ \t]*\)|\$\(\w+[ \t]+\)"
 def check_writing(block: Block) -> Iterator[Finding]:
     """What is wrong with the way in which a block is written."""
     yield from _not_text(block)
-    yield from _duplicates(block)
     for entry in block.members():
-        if _BROKEN_VALUE.search(entry.value.text):
-            message = f"{entry.name}: blanks within $(...) keep it from being replaced"
-            yield at(entry, block.document, rules.PLACEHOLDER_BROKEN, message, "take the blanks out")
+        match = _BROKEN_VALUE.search(block.document.text, entry.value.start, entry.value.end)
+        if match is not None:
+            yield _broken(block.document, match)
 
 
 def _not_text(block: Block) -> Iterator[Finding]:
@@ -63,24 +62,35 @@ def _not_text(block: Block) -> Iterator[Finding]:
             )
 
 
-def _duplicates(block: Block) -> Iterator[Finding]:
-    carrier = block.carrier
-    if isinstance(carrier, MapCarrier):
+def duplicates(document: Document, blocks: Iterable[Block]) -> Iterator[Finding]:
+    """Keys that stand twice in the maps that lead to mail settings, or among those; the last one wins."""
+    for block in blocks:
         names = {entry.name for entry in block.members()}
-        keys = [key for key, _ in carrier.node.pairs if key.value in names]
-    elif isinstance(carrier, ListCarrier):
-        names = {entry.name for entry in block.members()}
-        found = (item.get("name") for item in carrier.node.items if item.kind is Kind.MAP)
-        keys = [name for name in found if name is not None and name.value in names]
-    else:
-        return
-    branches = block.document.branches
-    for index, key in enumerate(keys):
-        later = [each for each in keys[index + 1 :] if each.value == key.value]
-        if branches:
-            later = [each for each in later if branches.together(key.start, each.start)]
-        if later:
-            yield _duplicate(block.document, key, later[-1])
+        offset = block.host_entry.key_start
+        node: Node | None = next((root for root in document.roots if root.start <= offset <= root.end), None)
+        while node is not None and node.kind is not Kind.SCALAR:
+            yield from _twice(document, [pair for pair in node.pairs if pair[0].kind is Kind.SCALAR], names, offset)
+            yield from _twice(document, _named(node), names, offset)
+            children = [*(value for _, value in node.pairs), *node.items]
+            node = next((child for child in children if child.start <= offset <= child.end), None)
+
+
+def _named(node: Node) -> list[tuple[Node, Node]]:
+    """The names of an env list's items, each with its item."""
+    found = ((item.get("name"), item) for item in node.items if item.kind is Kind.MAP)
+    return [(name, item) for name, item in found if name is not None and name.kind is Kind.SCALAR]
+
+
+def _twice(
+    document: Document, pairs: Sequence[tuple[Node, Node]], names: Collection[str], offset: int
+) -> Iterator[Finding]:
+    branches = document.branches
+    for index, (key, value) in enumerate(pairs):
+        later = [pair for pair in pairs[index + 1 :] if pair[0].value == key.value and key.value != "<<"]
+        later = [pair for pair in later if not branches or branches.together(key.start, pair[0].start)]
+        holds = any(each.start <= offset <= each.end for _, each in [(key, value), *later])
+        if later and (holds or key.value in names):
+            yield _duplicate(document, key, later[-1][0])
 
 
 def _duplicate(document: Document, key: Node, last: Node) -> Finding:
@@ -102,14 +112,18 @@ def placeholders(document: Document) -> Iterator[Finding]:
     for node in document.tree.nodes:
         if node.kind is Kind.SCALAR and (node.style or "{" in node.value or "$" in node.value):
             for match in _BROKEN.finditer(document.masked, node.start, node.end):
-                yield Finding(
-                    rules.PLACEHOLDER_BROKEN,
-                    rules.RULES[rules.PLACEHOLDER_BROKEN].severity,
-                    f"blanks within the braces of {match[0]} keep it from being replaced",
-                    document.place(match.start()),
-                    "take the blanks out: " + re.sub(r"[ \t]+", "", match[0]),
-                    document.place(match.end()),
-                )
+                yield _broken(document, match)
+
+
+def _broken(document: Document, match: re.Match[str]) -> Finding:
+    return Finding(
+        rules.PLACEHOLDER_BROKEN,
+        rules.RULES[rules.PLACEHOLDER_BROKEN].severity,
+        f"the blanks in {match[0]} keep it from being replaced",
+        document.place(match.start()),
+        "take them out: " + re.sub(r"[ \t]+", "", match[0]),
+        document.place(match.end()),
+    )
 
 
 def old_host(document: Document, source: Provider, blocks: list[Block]) -> Iterator[Finding]:

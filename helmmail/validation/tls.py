@@ -22,9 +22,15 @@ def check_tls(block: Block, owner: Callable[[str], Provider | None] = lambda _: 
     """What is wrong with a block's TLS mode; `owner` gives the provider of a host, whose profile counts then."""
     if block.host is None:
         return
-    for flag, entries in block.flags.values():
-        if flag.any_text and entries and is_true(entries[-1].value.literal or "") is False:
-            yield false_as_text(entries[-1])
+    misread = [
+        entries[-1]
+        for flag, entries in block.flags.values()
+        if flag.any_text and entries and is_true(entries[-1].value.literal or "") is False
+    ]
+    if misread:
+        # What else is wrong follows from that.
+        yield from map(false_as_text, misread)
+        return
     both = _both_on(block)
     if both is not None:
         yield at(
