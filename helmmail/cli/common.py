@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from helmmail.cli.output import options
 from helmmail.document.source import Document
 from helmmail.environments.config import Config, load_config
 from helmmail.environments.inventory import Environment, Inventory, take_inventory
 from helmmail.errors import InputError, merge_errors
-from helmmail.model import Finding
-from helmmail.report.model import EnvironmentInfo
-from helmmail.report.text import Style
+from helmmail.model import Finding, Place
+from helmmail.report.model import EnvironmentInfo, Source
 from helmmail.settings.provider import Provider, Providers, suggest
 
 if TYPE_CHECKING:
+    from helmmail.settings.block import Block
     from helmmail.settings.dialect import Dialects
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def options(*decorators: Callable[[Function], Function]) -> Callable[[Function], Function]:
-    """Several click decorators as one."""
-
-    def decorate(function: Function) -> Function:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
 
 paths_argument = click.argument("paths", nargs=-1, metavar="[PATHS]...")
 file_options = options(
@@ -51,20 +37,6 @@ file_options = options(
         "--config", "config_path", metavar="FILE", help="The configuration  [default: helmmail.yaml, if there]."
     ),
 )
-color_option = click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Colour the output; auto means on a terminal, and not under NO_COLOR.",
-)
-
-
-def style(choice: str, stream: Any) -> Style:
-    """Whether to colour what goes to a stream (https://no-color.org)."""
-    if choice == "auto":
-        return Style(bool(not os.environ.get("NO_COLOR") and stream.isatty() and os.environ.get("TERM") != "dumb"))
-    return Style(choice == "always")
 
 
 @dataclass
@@ -137,6 +109,28 @@ class Workspace:
         """The values files of each release that has several."""
         return [release.files for each in self.environments for release in each.releases if len(release.files) > 1]
 
+    def shown_lines(self, blocks: Callable[[Document], Sequence[Block]]) -> Source:
+        """The lines of files as a report may show them: without credentials, those of their `blocks` above all."""
+        concealers: dict[str, Callable[[int, str], str]] = {}
+
+        def line(place: Place) -> str | None:
+            from helmmail.migration.masking import Concealer
+            from helmmail.settings.block import clear_credentials
+
+            if place.path not in self._documents:
+                return None
+            document = self._documents[place.path]
+            try:
+                if place.path not in concealers:
+                    concealers[place.path] = Concealer(document, more=clear_credentials(blocks(document)))
+            except InputError:
+                return None
+            start = document.line_offset(place.line - 1)
+            text = document.text[start : document.line_end(start)].rstrip("\r\n")
+            return concealers[place.path](place.line - 1, text)
+
+        return line
+
     @property
     def warnings(self) -> tuple[Finding, ...]:
         """What the search for files and environments has to say."""
@@ -173,21 +167,3 @@ class Workspace:
             if not found.isdisjoint(layer):
                 found.update(layer)
         return [self.read(path) for path in sorted(found)]
-
-
-def echo(text: str, *, err: bool = False) -> None:
-    """Writes text as it is, line ends included. Raises InputError where the stream takes no more (a full disk)."""
-    stream = sys.stderr if err else sys.stdout
-    try:
-        stream.flush()
-        buffer = getattr(stream, "buffer", None)
-        if buffer is None:
-            stream.write(text)
-        else:
-            buffer.write(text.encode("utf-8", "surrogateescape"))
-        stream.flush()
-    except BrokenPipeError:
-        # The reader went away (`| head`), which click would make an error; the interpreter flushes once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except OSError as error:
-        raise InputError(f"standard {'error' if err else 'output'} cannot be written: {error.strerror}") from None

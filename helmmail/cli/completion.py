@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from helmmail.cli.common import echo
+from helmmail.cli.output import echo
 
 
 @click.command("completion", short_help="Print the shell completion script for bash, zsh or fish.")

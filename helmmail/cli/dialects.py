@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from helmmail.cli.common import echo
+from helmmail.cli.output import echo
 from helmmail.cli.providers import details
 from helmmail.environments.config import load_config
 from helmmail.report.text import aligned

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from helmmail.cli.common import Workspace, color_option, echo, file_options, paths_argument, style
+from helmmail.cli.common import Workspace, file_options, paths_argument
+from helmmail.cli.output import color_option, command_line, echo, print_report, report_options, rule_page, style
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, InputError
 from helmmail.migration.cleanup import clean_temporary_files
 from helmmail.migration.target import Target, check_address, nothing
-from helmmail.report.model import Result
-from helmmail.report.text import paint_diff, render
+from helmmail.report.model import FileDiff, Result, no_source
+from helmmail.report.text import paint_diff
 from helmmail.settings.manifest import has_templated_mail, may_make_secrets
 
 if TYPE_CHECKING:
@@ -42,12 +43,7 @@ if TYPE_CHECKING:
 @file_options
 @click.option("-n", "--dry-run", is_flag=True, help="Write nothing; print a diff on stdout.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a change is pending.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "diff", "json"]),
-    help="The form of the result  [default: text, or diff in a dry run].",
-)
+@report_options("diff", default="text, or diff in a dry run")
 @click.option("--show-secrets", is_flag=True, help="Do not mask credentials in the diff, so that it applies.")
 @color_option
 @click.pass_context
@@ -67,8 +63,7 @@ def command(ctx: click.Context, /, **given: object) -> int:
     One environment only, with the user name written out:
       helmmail migrate --env staging --user 11111111-2222-3333-4444-555555555555
     """
-    del ctx
-    return _Migration(**given).run()  # type: ignore[arg-type]
+    return _Migration(**given, typed=ctx.obj or ()).run()  # type: ignore[arg-type]
 
 
 class _Migration:
@@ -82,8 +77,10 @@ class _Migration:
         dry_run: bool,
         check: bool,
         output: str | None,
+        output_file: str | None,
         show_secrets: bool,
         color: str,
+        typed: Sequence[str],
         **chosen: object,
     ) -> None:
         self.workspace = Workspace.open(paths, names, layers, config_path)
@@ -96,8 +93,12 @@ class _Migration:
         if show_secrets and not dry_run:
             raise InputError("--show-secrets is about the diff: give --dry-run with it")
         self.output = output or ("diff" if dry_run else "text")
+        if show_secrets and self.output != "diff":
+            raise InputError(f"--show-secrets is about the diff: leave --output {self.output} out")
+        self.output_file = output_file
         self.show_secrets = show_secrets
         self.color = color
+        self.again = command_line(typed)
 
     def run(self) -> int:
         workspace = self.workspace
@@ -193,23 +194,24 @@ class _Migration:
             encrypted=encrypted,
         )
         masked = False
-        if self.output == "diff" and move.results:
+        if self.output in ("diff", "markdown") and move.results:
             diffs, masked = _diffs(move, show_secrets=self.show_secrets)
-            echo(paint_diff(diffs, style(self.color, sys.stdout)))
-        self._print(result)
-        if masked:
+            result = result._replace(diffs=diffs)
+            if self.output == "diff":
+                echo(paint_diff("".join(each.text for each in diffs), style(self.color, sys.stdout)))
+        self._print(result._replace(again=self.again), move)
+        if masked and self.output == "diff":
             echo(
                 "Credentials are masked in this diff, so it does not apply; --show-secrets gives the one that does.\n",
                 err=True,
             )
 
-    def _print(self, result: Result) -> None:
-        if self.output == "json":
-            from helmmail.report import json
-
-            echo(json.render(result))
-        else:
-            echo(render(result, style(self.color, sys.stderr)), err=True)
+    def _print(self, result: Result, move: Move | None = None) -> None:
+        form = "text" if self.output == "diff" else self.output
+        blocks = {file.document.path: [each.block for each in file.blocks] for file in move.plan.files} if move else {}
+        lines = self.workspace.shown_lines(lambda document: blocks.get(document.path, ()))
+        source = lines if form != "text" else no_source
+        print_report(result, form, self.output_file, color=self.color, source=source, pages=rule_page)
 
 
 def _is_sops(workspace: Workspace, path: str) -> bool:
@@ -220,22 +222,23 @@ def _is_sops(workspace: Workspace, path: str) -> bool:
     return bool(re.search(r"^sops:", text, re.MULTILINE)) and not re.search(r"^kind:", text, re.MULTILINE)
 
 
-def _diffs(move: Move, *, show_secrets: bool) -> tuple[str, bool]:
+def _diffs(move: Move, *, show_secrets: bool) -> tuple[list[FileDiff], bool]:
     """The diffs of all files, and whether anything was masked in them."""
     from helmmail.migration.masking import Concealer
     from helmmail.report.diff import unified, window
 
-    parts: list[str] = []
+    parts: list[FileDiff] = []
     hidden = 0
     for file, result in zip(move.plan.changed, move.results, strict=True):
         if show_secrets:
-            parts.append(unified(file.document, file.splices, result.text))
+            text = unified(file.document, file.splices, result.text)
         else:
             old = Concealer(file.document, *window(file.document, file.splices), file.credentials)
             new = Concealer(result, *window(result, file.splices))
-            parts.append(unified(file.document, file.splices, result.text, old, new))
+            text = unified(file.document, file.splices, result.text, old, new)
             hidden += old.hidden + new.hidden
-    return "".join(parts), hidden > 0
+        parts.append(FileDiff(file.document.path, text))
+    return parts, hidden > 0
 
 
 def _relevance(target: Target) -> Callable[[str], bool]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from helmmail.cli.common import echo
+from helmmail.cli.output import echo
 from helmmail.environments.config import load_config
 from helmmail.report.text import aligned
 from helmmail.settings.provider import Provider, Providers

@@ -7,7 +7,7 @@ import sys
 import click
 
 from helmmail import rules
-from helmmail.cli.common import color_option, echo, style
+from helmmail.cli.output import color_option, echo, style
 from helmmail.errors import EXIT_OK, InputError
 from helmmail.report.text import aligned
 from helmmail.settings.provider import suggest

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import click
 
-from helmmail.cli.common import Workspace, color_option, echo, file_options, paths_argument, style
+from helmmail.cli.common import Workspace, file_options, paths_argument
+from helmmail.cli.output import color_option, echo, print_report, report_options, style
 from helmmail.environments.environment import Environment
 from helmmail.environments.values import EffectiveBlock, Setting, environment_blocks
-from helmmail.report.model import Result
-from helmmail.report.text import Style, aligned, render
+from helmmail.report.model import Result, Row
+from helmmail.report.text import Style, aligned
 from helmmail.settings.find import MAIL
 from helmmail.settings.reader import Reader
 from helmmail.validation.compare import SETTINGS, Line, odd_finding, odd_ones
@@ -37,12 +38,16 @@ class _Line(NamedTuple):
 @click.command("scan", short_help="Show the mail settings of every environment, side by side.")
 @paths_argument
 @file_options
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form."
-)
+@report_options()
 @color_option
 def command(
-    paths: Sequence[str], names: Sequence[str], layers: Sequence[str], config_path: str | None, output: str, color: str
+    paths: Sequence[str],
+    names: Sequence[str],
+    layers: Sequence[str],
+    config_path: str | None,
+    output: str | None,
+    output_file: str | None,
+    color: str,
 ) -> int:
     """Show the mail settings of every environment, side by side, each with the place that it comes from.
 
@@ -61,17 +66,22 @@ def command(
         command="scan",
         environments=workspace.infos(),
         findings=[odd_finding(line, setting) for line, setting in odd],
+        rows=[_row(each) for each in lines] if output == "markdown" else [],
         summary={"blocks": [_as_data(line) for line in lines]} if output == "json" else {},
     )
-    if output == "json":
-        from helmmail.report import json
-
-        echo(json.render(result))
-    else:
+    form = output or "text"
+    if form == "text" or output_file not in (None, "-"):
         painted = style(color, sys.stdout)
         echo("".join(_matrix(lines, {(id(line), setting) for line, setting in odd}, painted)))
-        echo(render(result, style(color, sys.stderr)), err=True)
+    print_report(result, form, output_file, color=color)
     return 0
+
+
+def _row(line: _Line) -> Row:
+    """One block as a line of a table."""
+    port, security = line.line.text("port"), line.line.text("security")
+    text = f"{line.line.text('host')}:{port} ({security}), sender {line.line.text('sender')}"
+    return Row(line.environment, f"{line.block.path or '(top)'} ({line.block.dialect})", text, str(line.block.place))
 
 
 def _lines(workspace: Workspace) -> Iterator[_Line]:

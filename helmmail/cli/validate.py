@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
 import click
 
-from helmmail.cli.common import Workspace, color_option, echo, file_options, paths_argument, style
+from helmmail.cli.common import Workspace, file_options, paths_argument
+from helmmail.cli.output import choose, color_option, command_line, print_report, report_options, rule_page
 from helmmail.document.source import Document
 from helmmail.environments.environment import Environment
 from helmmail.environments.secrets import secrets_made
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, InputError, merge_errors
 from helmmail.model import Severity
 from helmmail.report.model import Result
-from helmmail.report.text import render
+from helmmail.settings.dialect import Dialects
 from helmmail.settings.find import MAIL
 from helmmail.settings.manifest import may_make_secrets
 from helmmail.settings.provider import Provider
@@ -43,11 +44,11 @@ _ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
     show_default=True,
     help="The least severity at which the exit code is 1.",
 )
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form."
-)
+@report_options(default="text; github in GitHub Actions, gitlab in GitLab CI")
 @color_option
+@click.pass_obj
 def command(
+    typed: Sequence[str],
     paths: Sequence[str],
     names: Sequence[str],
     layers: Sequence[str],
@@ -55,7 +56,8 @@ def command(
     source: str | None,
     target: str | None,
     fail_on: str,
-    output: str,
+    output: str | None,
+    output_file: str | None,
     color: str,
 ) -> int:
     """Find what cannot work in the mail settings of every environment, after Helm's merge.
@@ -69,19 +71,18 @@ def command(
       helmmail validate -f values.yaml -f values-staging.yaml
     """
     workspace = Workspace.open(paths, names, layers, config_path)
-    judged = _Validation(workspace, source, target).judged
+    validation = _Validation(workspace, source, target)
+    judged = validation.judged
     result = Result(
         command="validate",
         environments=workspace.infos(),
         findings=judged.findings,
         summary={"headline": _headline(judged, workspace)},
+        again=command_line(typed),
     )
-    if output == "json":
-        from helmmail.report import json
-
-        echo(json.render(result))
-    else:
-        echo(render(result, style(color, sys.stdout)))
+    lines = workspace.shown_lines(validation.reader.blocks)
+    form = choose(output, os.environ)
+    print_report(result, form, output_file, color=color, source=lines, pages=rule_page)
     worst = _ORDER[: _ORDER.index(Severity(fail_on)) + 1]
     return EXIT_FINDINGS if any(finding.severity in worst for finding in judged.findings) else EXIT_OK
 
@@ -98,21 +99,28 @@ class _Validation:
         """All findings, after the user's answers to them. Raises InputError for files that cannot be read."""
         workspace = self._workspace
         documents = self._documents()
-        dialects = workspace.load_dialects()
-        reader = Reader(dialects, self._is_mail_host)
         context = Context(
             owner=workspace.providers.owner,
             source=self._source,
-            dialects=dialects,
-            reader=reader,
+            dialects=self._dialects,
+            reader=self.reader,
             target=self._target,
             verified_domains=frozenset(workspace.config.verified_domains),
             secrets=secrets_made(each for each in documents if may_make_secrets(each.text) and not each.is_dotenv),
         )
-        subjects = engine.read_subjects(self._environments, workspace.read, reader)
+        subjects = engine.read_subjects(self._environments, workspace.read, self.reader)
         speaking = [each for each in documents if MAIL.search(each.text) or self._names_source(each.text)]
         findings = [*workspace.warnings, *engine.check(subjects, speaking, context)]
         return judge(findings, workspace.config.rules, self._known, [each.path for each in documents])
+
+    @cached_property
+    def _dialects(self) -> Dialects:
+        return self._workspace.load_dialects()
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Reads the blocks of documents."""
+        return Reader(self._dialects, self._is_mail_host)
 
     @cached_property
     def _environments(self) -> list[Environment]:

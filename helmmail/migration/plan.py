@@ -16,7 +16,7 @@ from helmmail.migration.draft import BlockPlan, SecretNeed, State
 from helmmail.migration.secrets import SecretPlan, encrypted_names, plan_secrets
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Severity
-from helmmail.settings.carriers import Form
+from helmmail.settings.block import clear_credentials
 from helmmail.settings.manifest import has_templated_mail, is_encrypted, is_encrypted_text, may_make_secrets
 from helmmail.settings.reader import Reader
 from helmmail.validation.leftover import leftovers, mentions
@@ -43,13 +43,7 @@ class FilePlan:
     @property
     def credentials(self) -> list[tuple[int, int]]:
         """The spans of user names and passwords that stand in clear text in the blocks."""
-        entries = (
-            entry
-            for block in self.blocks
-            for role in ("user", "password")
-            for entry in block.block.settings.get(role, ())
-        )
-        return [(entry.value.start, entry.value.end) for entry in entries if entry.value.form is Form.LITERAL]
+        return clear_credentials(block.block for block in self.blocks)
 
     @property
     def new_text(self) -> str:

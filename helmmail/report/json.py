@@ -9,6 +9,8 @@ from helmmail.model import Place
 from helmmail.report.model import Result
 
 SCHEMA = "https://helmmail.dev/schemas/report.schema.json"
+VERSION = 1
+"""Raised when a key goes away or means something else; the schema's description has the promise."""
 
 
 def render(result: Result, **extra: Any) -> str:
@@ -20,6 +22,7 @@ def as_data(result: Result) -> dict[str, Any]:
     """The result as plain data."""
     return {
         "schema": SCHEMA,
+        "version": VERSION,
         "command": result.command,
         "environments": [
             {"name": each.name, "files": list(each.files), "source": each.source} for each in result.environments
@@ -43,6 +46,7 @@ def as_data(result: Result) -> dict[str, Any]:
                 "severity": each.severity.value,
                 "message": each.message,
                 "place": _place(each.place),
+                "end": {"line": each.end.line, "column": each.end.column} if each.end is not None else None,
                 "fix": each.fix,
             }
             for each in result.findings

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from helmmail.model import Finding, Severity
-from helmmail.report.model import Result
+from helmmail.model import Finding, Severity, Verdict
+from helmmail.report.model import Result, Source, no_source
+from helmmail.report.words import one_line, visible
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1", "dim": "2"}
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
+_VERDICTS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNKNOWN: "yellow", Verdict.SKIPPED: "dim"}
 
 
 class Style(NamedTuple):
@@ -24,9 +26,17 @@ class Style(NamedTuple):
         return f"\x1b[{';'.join(_CODES[name] for name in names)}m{text}\x1b[0m"
 
 
-def render(result: Result, style: Style) -> str:
-    """The summary, the findings and what is left to do."""
-    lines = [*_rows(result, style), *_findings(result.findings, style), *_todo(result, style)]
+_PLAIN = Style()
+
+
+def render(result: Result, style: Style = _PLAIN, source: Source = no_source) -> str:
+    """The summary, the checks, the findings with the lines that they are about, and what is left to do."""
+    lines = [
+        *_rows(result, style),
+        *_checks(result, style),
+        *_findings(result.findings, style, source),
+        *_todo(result, style),
+    ]
     headline = result.summary.get("headline")
     if headline:
         lines.append(style.paint(str(headline), "bold"))
@@ -39,13 +49,34 @@ def _rows(result: Result, style: Style) -> Iterator[str]:
         yield f"{style.paint(environment, 'bold')}  {block}  {text}  {style.paint(place, 'dim')}".rstrip()
 
 
-def _findings(findings: Iterable[Finding], style: Style) -> Iterator[str]:
+def _checks(result: Result, style: Style) -> Iterator[str]:
+    table = [(check.verdict.value, check.rung, one_line(check.evidence)) for check in result.checks]
+    for (verdict, rung, evidence), check in zip(aligned(table), result.checks, strict=True):
+        yield f"{style.paint(verdict, _VERDICTS[check.verdict], 'bold')}  {rung}  {evidence}".rstrip()
+
+
+def _findings(findings: Iterable[Finding], style: Style, source: Source) -> Iterator[str]:
     for finding in findings:
         where = f"{finding.place}: " if finding.place is not None else ""
         severity = style.paint(finding.severity.value, _COLOURS[finding.severity], "bold")
-        yield f"{where}{severity}: {finding.message} [{finding.rule}]"
+        yield f"{visible(where)}{severity}: {_indented(finding.message)} [{finding.rule}]"
+        for line, colour in zip(_excerpt(finding, source), ("dim", _COLOURS[finding.severity]), strict=False):
+            yield style.paint(line, colour)
         if finding.fix:
-            yield f"    {finding.fix}"
+            yield f"    {_indented(finding.fix)}"
+
+
+def _excerpt(finding: Finding, source: Source) -> Iterable[str]:
+    if source is no_source or finding.place is None:
+        return ()
+    from helmmail.report.excerpt import excerpt
+
+    return excerpt(finding, source)
+
+
+def _indented(text: str) -> str:
+    """A text whose further lines stand below its first."""
+    return "\n    ".join(visible(text).split("\n"))
 
 
 def _todo(result: Result, style: Style) -> Iterator[str]:

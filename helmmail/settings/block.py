@@ -192,6 +192,12 @@ class Block:
         return secret_name(self.document, entry), entry.value.secret_key.value
 
 
+def clear_credentials(blocks: Iterable[Block]) -> list[tuple[int, int]]:
+    """The spans of user names and passwords that stand in clear text in blocks."""
+    entries = (entry for block in blocks for role in ("user", "password") for entry in block.settings.get(role, ()))
+    return [(entry.value.start, entry.value.end) for entry in entries if entry.value.form is Form.LITERAL]
+
+
 def port_security(port: int | None) -> Security | None:
     """The TLS mode that a port stands for by custom."""
     if port in IMPLICIT_PORTS:

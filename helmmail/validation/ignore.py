@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from helmmail import rules
@@ -40,7 +41,7 @@ def judge(
     comments = _Comments(document)
     kept: dict[Finding, None] = {}
     ignored = 0
-    for finding in findings:
+    for finding in chain(findings, *map(comments.faults, paths)):
         setting = settings.get(finding.rule)
         path = finding.place.path if finding.place is not None else ""
         silent = setting is not None and (setting.off or any(_covers(glob, path) for glob in setting.ignore))
@@ -50,8 +51,6 @@ def judge(
             kept[finding._replace(severity=setting.severity)] = None
         else:
             kept[finding] = None
-    for path in paths:
-        kept.update(dict.fromkeys(comments.faults(path)))
     order = sorted(kept, key=lambda each: (each.place is None, each.place, each.rule, each.message))
     return Judged(order, ignored)
 

@@ -14,7 +14,7 @@ from helmmail.report.model import EnvironmentInfo, Result
 from tests.conftest import Quick, copy_tree
 from tests.golden.cases import Case, load
 
-KEYS = ["schema", "command", "environments", "changes", "checks", "findings", "summary"]
+KEYS = ["schema", "version", "command", "environments", "changes", "checks", "findings", "summary"]
 
 
 @pytest.mark.parametrize("case", load(), ids=lambda case: case.name)
@@ -61,3 +61,13 @@ def test_places_in_json_are_in_the_text_too(tmp_path: Path, quick: Quick) -> Non
     for finding in findings:
         place = finding["place"]
         assert f"{place['path']}:{place['line']}:{place['column']}: {finding['severity']}: {finding['message']}" in text
+
+
+def test_the_end_of_a_finding_and_the_version_are_told() -> None:
+    place = Place("v.yaml", 3, 7)
+    found = Finding("HM203", Severity.ERROR, "x", place, None, Place("v.yaml", 3, 11))
+    data = json.loads(report.render(Result("validate", findings=[found, found._replace(end=None)])))
+    assert data["version"] == 1
+    assert [each["end"] for each in data["findings"]] == [{"line": 3, "column": 11}, None]
+    assert schema.errors(data, "report") == []
+    assert schema.errors({**data, "version": 2}, "report")
