@@ -98,28 +98,55 @@ def _nearest(error: ValidationError) -> ValidationError:
 
 
 def _message(error: ValidationError) -> str:
-    wanted, shown = error.validator_value, _shown(error.instance)
-    match error.validator:
+    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    return "; ".join(explain(str(error.validator), error.validator_value, error.instance, schema))
+
+
+def explain(
+    keyword: str, wanted: Any, instance: object, schema: Mapping[str, Any], display: str | None = None
+) -> tuple[str, str]:
+    """What an instance that breaks a keyword has wrong, and what to do. `display` is printed for the instance."""
+    shown = _shown(instance) if display is None else display
+    match keyword:
         case "type":
             types = [wanted] if isinstance(wanted, str) else wanted
-            if "string" in types and isinstance(error.instance, bool | int | float):
-                return f"{shown} is not text; put it in quotes"
-            return f"{shown} is not {' or '.join(_TYPES.get(each, each) for each in types)}; correct it"
+            if "string" in types and isinstance(instance, bool | int | float):
+                return f"{shown} is not text", "put it in quotes"
+            return f"{shown} is not {type_words(types)}", "correct it"
         case "enum":
-            return f"{shown} is not one of {', '.join(map(str, wanted))}; choose one of them"
+            return f"{shown} is not one of {', '.join(map(str, wanted))}", "choose one of them"
         case "const":
-            return f"{shown} is not {wanted}; write that"
+            return f"{shown} is not {wanted}", "write that"
         case "pattern" | "format":
-            title = error.schema.get("title")
-            return f"{shown} {f'is not {title}' if title else f'does not have the form {wanted}'}; correct it"
-        case "minimum" | "maximum":
-            bound = "smaller than" if error.validator == "minimum" else "larger than"
-            return f"{shown} is {bound} {wanted}; correct it"
-        case "minItems" | "minLength" | "minProperties":
-            return "there is nothing here; fill it in or remove the key"
+            title = schema.get("title")
+            return f"{shown} {f'is not {title}' if title else f'does not have the form {wanted}'}", "correct it"
+        case "minItems" | "minLength" | "minProperties" if wanted == 1:
+            return "there is nothing here", "fill it in or remove the key"
         case "uniqueItems":
-            return "something stands here twice; remove one"
-    return f"{shown} breaks the schema's rule '{error.validator}'; correct it"
+            return "something stands here twice", "remove one"
+    if keyword in _LIMITS:
+        return f"{shown} {_LIMITS[keyword].format(wanted)}", "correct it"
+    return f"{shown} breaks the schema's rule '{keyword}'", "correct it"
+
+
+_LIMITS = {
+    "minimum": "is smaller than {}",
+    "exclusiveMinimum": "is not larger than {}",
+    "maximum": "is larger than {}",
+    "exclusiveMaximum": "is not smaller than {}",
+    "multipleOf": "is not a multiple of {}",
+    "minLength": "has fewer than {} characters",
+    "maxLength": "has more than {} characters",
+    "minItems": "has fewer than {} items",
+    "maxItems": "has more than {} items",
+    "minProperties": "has fewer than {} keys",
+    "maxProperties": "has more than {} keys",
+}
+
+
+def type_words(types: Sequence[str]) -> str:
+    """JSON's types in people's words: `text or a whole number`."""
+    return " or ".join(_TYPES.get(each, each) for each in types)
 
 
 def _shown(instance: object) -> str:

@@ -25,6 +25,7 @@ from helmmail.settings.reader import Reader
 from helmmail.validation import engine
 from helmmail.validation.ignore import Judged, judge
 from helmmail.validation.leftover import mentions
+from helmmail.validation.merged import check_schemas
 from helmmail.validation.subject import NO_ENVIRONMENT, Context
 
 _ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
@@ -35,6 +36,9 @@ _ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
 @file_options
 @click.option(
     "--from", "source", metavar="PROVIDER", help="The provider that must not be named any more  [default: snap-mail]."
+)
+@click.option(
+    "--schema", "schemas", multiple=True, metavar="FILE", help="A JSON Schema for the merged values (repeatable)."
 )
 @click.option("--to", "target", metavar="PROVIDER", help="The provider that has to be used.")
 @click.option(
@@ -54,6 +58,7 @@ def command(
     layers: Sequence[str],
     config_path: str | None,
     source: str | None,
+    schemas: Sequence[str],
     target: str | None,
     fail_on: str,
     output: str | None,
@@ -71,7 +76,7 @@ def command(
       helmmail validate -f values.yaml -f values-staging.yaml
     """
     workspace = Workspace.open(paths, names, layers, config_path)
-    validation = _Validation(workspace, source, target)
+    validation = _Validation(workspace, source, target, schemas)
     judged = validation.judged
     result = Result(
         command="validate",
@@ -88,8 +93,9 @@ def command(
 
 
 class _Validation:
-    def __init__(self, workspace: Workspace, source: str | None, target: str | None) -> None:
+    def __init__(self, workspace: Workspace, source: str | None, target: str | None, schemas: Sequence[str]) -> None:
         self._workspace = workspace
+        self._schemas = schemas
         wanted = target or workspace.config.target
         self._target = workspace.providers.get(wanted) if wanted else None
         self._source: Provider = workspace.providers.source(source or workspace.config.source or "snap-mail")
@@ -110,7 +116,11 @@ class _Validation:
         )
         subjects = engine.read_subjects(self._environments, workspace.read, self.reader)
         speaking = [each for each in documents if MAIL.search(each.text) or self._names_source(each.text)]
-        findings = [*workspace.warnings, *engine.check(subjects, speaking, context)]
+        findings = [
+            *workspace.warnings,
+            *engine.check(subjects, speaking, context),
+            *check_schemas(self._environments, workspace.read, self._schemas),
+        ]
         return judge(findings, workspace.config.rules, self._known, [each.path for each in documents])
 
     @cached_property

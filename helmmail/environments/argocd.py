@@ -105,11 +105,13 @@ class _Reader:
             if folder is not None and charts.is_chart(folder, self.candidates):
                 files = [*charts.defaults(folder, self.candidates), *files]
                 other += charts.secret_templates(folder, self.candidates)
+            else:
+                folder = view.text(source, "chart") or view.text(source, "path")
             if any(view.get(helm, key) is not None for key in ("values", "valuesObject", "parameters")):
                 files.append(path)
             release = _fill(view.text(helm, "releaseName") or "", values) or name
             if files:
-                releases.append(Release(_known(release) or os.path.basename(path), unique(files)))
+                releases.append(Release(_known(release) or os.path.basename(path), unique(files), folder))
         cluster = text("spec", "destination", "name")
         labels = [text("metadata", "labels", key) for key in ("environment", "env")]
         hints = [*labels, name, namespace]

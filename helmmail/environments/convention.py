@@ -76,7 +76,7 @@ def find(candidates: Candidates) -> Found:
             draft = drafts.setdefault(what.environment, _Draft())
             chart = layout.chart(path, what.application)
             name = what.application or _application(path, chart, candidates) or what.environment
-            draft.releases.append(Release(name, unique([*layout.below(path, chart), path])))
+            draft.releases.append(Release(name, unique([*layout.below(path, chart), path]), chart))
             if chart is not None:
                 draft.charts[chart] = None
     for path, what in named.items():

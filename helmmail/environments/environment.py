@@ -18,10 +18,15 @@ Read = Callable[[str], Document]
 
 
 class Release(NamedTuple):
-    """One Helm release: its values files in Helm's order, the lowest (the chart's defaults) first."""
+    """One Helm release: its values files in Helm's order, the lowest (the chart's defaults) first.
+
+    `chart` is the folder of its chart ("" for the working folder) or, for one that is not here, what names it
+    (`oci://...`, `repository/name`); None where nothing says.
+    """
 
     name: str
     files: tuple[str, ...]
+    chart: str | None = None
 
 
 class Environment(NamedTuple):

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 
 from helmmail.document.tree import Kind
-from helmmail.environments import kustomize
+from helmmail.environments import charts, kustomize
 from helmmail.environments.environment import Candidates, Environment, Found, Release, join, unique
 from helmmail.environments.naming import BASES, is_kustomization, word_in, word_of_folders
 from helmmail.environments.nodes import View
@@ -112,6 +112,7 @@ def helm_releases(path: str, candidates: Candidates) -> Iterator[View]:
 
 def _releases(result: kustomize.Kustomized, candidates: Candidates) -> tuple[Release, ...]:
     files: dict[str, list[str]] = {}
+    named: dict[str, str | None] = {}
     for path in result.layers:
         for view in helm_releases(path, candidates):
             name = view.text(view.root, "metadata", "name") or os.path.basename(path)
@@ -119,9 +120,17 @@ def _releases(result: kustomize.Kustomized, candidates: Candidates) -> tuple[Rel
             for source in view.items(view.root, "spec", "valuesFrom"):
                 known += result.generated.get(view.text(source, "name") or "", [])
             known.append(path)
-    releases = [Release(name, unique(found)) for name, found in files.items()]
+            named[name] = _chart(view, candidates) or named.get(name)
+    releases = [Release(name, unique(found), named[name]) for name, found in files.items()]
     releases += [Release(name, unique(found)) for name, found in result.charts]
     return tuple(releases)
+
+
+def _chart(view: View, candidates: Candidates) -> str | None:
+    """The folder of a HelmRelease's chart, where its source is this repository; else the chart's name."""
+    text = view.text(view.root, "spec", "chart", "spec", "chart")
+    here = join(candidates.top, text) if text else ""
+    return charts.folder(here) if text and charts.is_chart(here, candidates) else text
 
 
 def _namespace(path: str, candidates: Candidates) -> str | None:
@@ -148,4 +157,10 @@ def _alone(candidates: Candidates, included: set[str]) -> Iterator[Environment]:
             environment = next((word for word in words if word), None) or _word(path, candidates) or name
             known = namespace if namespace and "{{" not in namespace and "$" not in namespace else None
             release = view.text(view.root, "spec", "releaseName") or name
-            yield Environment(environment, (Release(release, (path,)),), path, namespace=known, release=release)
+            yield Environment(
+                environment,
+                (Release(release, (path,), _chart(view, candidates)),),
+                path,
+                namespace=known,
+                release=release,
+            )

@@ -225,7 +225,8 @@ class _Walk:
         files: list[str] = []
         sources = [*self._templates(item, spot), item]
         chart = next((text for source in reversed(sources) if (text := view.text(source, "chart"))), None)
-        files += self._chart(chart, spot, names)
+        folder, defaults = self._chart(chart, spot, names)
+        files += defaults
         for source in sources:
             for value in view.items(source, "values"):
                 if not spot.part.conditions.allow(value.start, self.name):
@@ -239,7 +240,7 @@ class _Walk:
                     self.other.append(document.path)
             for text, node in view.texts(source, "secrets"):
                 self.other += self._resolve(text, node, spot, names, True)
-        self.releases.append(Release(name, unique(files)))
+        self.releases.append(Release(name, unique(files), folder))
         self.namespaces.append(namespace)
 
     def _templates(self, item: Node, spot: _Spot) -> Iterator[Node]:
@@ -251,16 +252,18 @@ class _Walk:
                 if found is not None and view is spot.view:
                     yield found
 
-    def _chart(self, chart: str | None, spot: _Spot, names: dict[str, str | None]) -> tuple[str, ...]:
-        """The defaults of a local chart; its Secret templates go to the other files."""
+    def _chart(
+        self, chart: str | None, spot: _Spot, names: dict[str, str | None]
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """What Release says of a chart, and a local chart's defaults; its Secret templates go to the other files."""
         text = substitute(chart, names) if chart else None
         if not text or _ELSEWHERE.search(text):
-            return ()
+            return chart, ()
         folder = join(spot.folders[0], text)
         if not (text.startswith(".") or charts.is_chart(folder, self.candidates)):
-            return ()
+            return text, ()
         self.other += charts.secret_templates(folder, self.candidates)
-        return charts.defaults(folder, self.candidates)
+        return charts.folder(folder), charts.defaults(folder, self.candidates)
 
     def _resolve(
         self, text: str, node: Node, spot: _Spot, names: dict[str, str | None] | dict[str, str], optional: bool

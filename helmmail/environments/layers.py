@@ -6,14 +6,16 @@ read as any document is.
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from helmmail.document.branches import Branches
+from helmmail.document.scalars import is_null
 from helmmail.document.source import Document, block_body
-from helmmail.document.tree import Anchors, Kind, Node, Tree, YamlError, parse
+from helmmail.document.tree import Anchors, Kind, Node, Tree, YamlError, parse, walk
 from helmmail.environments.argocd import helm_sources
 from helmmail.environments.nodes import View
 from helmmail.model import Place
@@ -27,6 +29,15 @@ class Layer:
 
     document: Document
     node: Node
+
+    @property
+    def anchors(self) -> Anchors:
+        """The anchors that an alias in the values may mean: those of the YAML document that they are a part of."""
+        if any(self.node is root for root in self.document.roots):
+            return Anchors.below(self.node)
+        whole = next((root for root in self.document.roots if root.start <= self.node.start <= root.end), self.node)
+        # A block scalar's values are a text of their own.
+        return Anchors.below(whole if any(self.node is node for node in walk(whole)) else self.node)
 
 
 def layers_of(document: Document, release: str) -> list[Layer]:
@@ -50,7 +61,8 @@ def layers_of(document: Document, release: str) -> list[Layer]:
             for _, helm in helm_sources(view):
                 found += _within(document, view.get(helm, "values"))
                 found += _within(document, view.get(helm, "valuesObject"))
-        elif not kind:
+        elif not kind and view.root is document.roots[0]:
+            # Of several documents Helm reads the first alone.
             found.append(Layer(document, view.root))
     return found
 
@@ -93,9 +105,14 @@ class Layered(Document):
         self.masked = masked
         tops = [_Shift(layer, bases[id(layer.document)]).node() for layer in layers]
         merge = _Merge(self, tops)
-        root = tops[0]
-        for top in tops[1:]:
+        # Helm merges the files among themselves first, and puts the chart's defaults below the outcome.
+        first = 1 if len(tops) > 1 and _is_defaults(layers[0].document.path) else 0
+        root = tops[first]
+        for top in tops[first + 1 :]:
             root = merge.maps(root, top)
+        if first:
+            root = merge.maps(tops[0], root)
+        merge.drop_nulls()
         self.tree = Tree()
         self.tree.roots.append(root)
         self.tree.anchors = Anchors.below(root)
@@ -122,6 +139,11 @@ class _LayeredBranches(Branches):
         return super().together(one, other)
 
 
+def _is_defaults(path: str) -> bool:
+    folder, name = os.path.split(path)
+    return name == "values.yaml" and os.path.isfile(os.path.join(folder, "Chart.yaml"))
+
+
 class _Shift:
     """Copies a layer's nodes to where they stand in the concatenated text, scalar aliases resolved.
 
@@ -131,9 +153,7 @@ class _Shift:
     def __init__(self, layer: Layer, base: int) -> None:
         self._layer = layer
         self._base = base
-        root = layer.node
-        whole = [each for each in layer.document.roots if each.start <= root.start and root.end <= each.end]
-        self._anchors = Anchors.below(whole[0] if whole else root)
+        self._anchors = layer.anchors
 
     def node(self) -> Node:
         """The layer's values, as new nodes."""
@@ -157,11 +177,17 @@ class _Shift:
 
 
 class _Merge:
-    """Helm's merge: maps entry by entry, null takes an entry away, anything else is replaced whole."""
+    """Helm's merge: maps entry by entry, anything else is replaced whole.
+
+    To Helm a null takes away what the chart defines, and stays over what another file gives. Neither is a setting, so
+    here both go, but in the end only: a map in a still higher file must not merge with what the null hides.
+    """
 
     def __init__(self, document: Document, tops: Sequence[Node]) -> None:
         self._document = document
         self._anchors = [Anchors.below(top) for top in tops] if "&" in document.text else []
+        self._maps: list[Node] = []
+        self._nulls: set[int] = set()
 
     def maps(self, low: Node, high: Node) -> Node:
         """`high` over `low`."""
@@ -170,6 +196,7 @@ class _Merge:
         over: dict[str, list[tuple[Node, Node]]] = {}
         for key, value in high.pairs:
             over.setdefault(key.value, []).append((key, value))
+        last = {key.value: value for key, value in low.pairs}
         pairs: list[tuple[Node, Node]] = []
         for key, value in low.pairs:
             taken = over.get(key.value)
@@ -178,21 +205,37 @@ class _Merge:
             elif key.value == "<<":
                 pairs += [(key, value), *over.pop("<<")]
             elif taken:
-                pairs += self._entry(value, taken)
+                pairs += self._entry(last[key.value], taken)
                 over[key.value] = []
         pairs += [pair for left in over.values() for pair in left]
         merged.pairs = pairs
+        self._maps.append(merged)
         return merged
 
+    def drop_nulls(self) -> None:
+        """Takes away the nulls that stand over a lower layer's value."""
+        for merged in self._maps if self._nulls else ():
+            merged.pairs = [pair for pair in merged.pairs if id(pair[1]) not in self._nulls]
+
     def _entry(self, low: Node, taken: list[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
+        if len(taken) > 1 and not self._document.branches:
+            taken = taken[-1:]
         key, high = taken[-1]
-        if low.kind is Kind.ALIAS:
-            # Offsets grow from layer to layer, so the nearest anchor before an alias is its own layer's.
-            found = [target for anchors in self._anchors if (target := anchors.resolve(low)) is not None]
-            low = max(found, key=lambda node: node.start, default=low)
+        # Where both are aliases the higher one replaces the lower: nested ones would grow without end.
+        if low.kind is not high.kind:
+            low, high = self._follow(low), self._follow(high)
         if len(taken) == 1 and high.kind is low.kind is Kind.MAP:
             return [(key, self.maps(low, high))]
-        return [pair for pair in taken if not self._is_null(pair[1])]
+        if id(low) not in self._nulls:
+            self._nulls.update(id(value) for _, value in taken if self._is_null(value))
+        return taken
+
+    def _follow(self, node: Node) -> Node:
+        if node.kind is not Kind.ALIAS:
+            return node
+        # Offsets grow from layer to layer, so the nearest anchor before an alias is its own layer's.
+        found = [target for anchors in self._anchors if (target := anchors.resolve(node)) is not None]
+        return max(found, key=lambda node: node.start, default=node)
 
     def _is_null(self, node: Node) -> bool:
-        return node.kind is Kind.SCALAR and read_value(self._document, node, None).form is Form.EMPTY
+        return is_null(node) and read_value(self._document, node, None).form is Form.EMPTY

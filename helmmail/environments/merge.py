@@ -2,60 +2,42 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final
 
+from helmmail.document.resolve import EXPRESSION as EXPRESSION
+from helmmail.document.resolve import Expression as Expression
 from helmmail.document.source import Document
-from helmmail.document.tree import Node
+from helmmail.document.tree import Kind, Node
+from helmmail.environments.coalesce import coalesce, deep_copy, merge_maps, process_dependencies
 from helmmail.environments.layers import Layer
-from helmmail.model import Place
-
-
-class Expression:
-    """A value that a template gives: some value, nobody knows which."""
-
-    def __repr__(self) -> str:
-        return "<expression>"
-
-
-EXPRESSION: Final = Expression()
-
-
-@dataclass(slots=True, eq=False)
-class Merged:
-    """One value of the merge. `data` is a scalar as Helm reads it, EXPRESSION, or None beside `entries`/`items`.
-
-    `key` is the node of the map key that the value stands under, None for the root and for list items.
-    """
-
-    document: Document
-    node: Node
-    key: Node | None = None
-    data: object = None
-    entries: dict[str, Merged] | None = None
-    items: list[Merged] | None = None
-    sources: list[Merged] = field(default_factory=list)
-
-    @property
-    def place(self) -> Place:
-        """Where the value stands."""
-        return self.document.place(self.node.start)
-
-    @property
-    def key_place(self) -> Place:
-        """Where its key stands, or the value itself without one."""
-        return self.document.place(self.key.start if self.key is not None else self.node.start)
-
-    def at(self, path: Sequence[str | int]) -> Merged:
-        """The value at a path, or the deepest one above it that exists."""
-        raise NotImplementedError
-
-    def plain(self) -> object:
-        """Plain data, as a schema reads it; EXPRESSION where a template gives the value."""
-        raise NotImplementedError
+from helmmail.environments.merged import Merged as Merged
+from helmmail.environments.merged import read_layer
+from helmmail.environments.subcharts import load_chart
 
 
 def merge_values(layers: Sequence[Layer], chart: str | None = None) -> Merged:
-    """What Helm gives the templates of the chart in folder `chart` for these values files, the lowest first."""
-    raise NotImplementedError
+    """What Helm gives the templates of the chart in folder `chart` for these values files, the lowest first.
+
+    A layer that is the chart's own `values.yaml` is taken as what it is: the defaults, wherever it stands. Of a chart
+    that is not at hand nothing is known, so without `chart` a null over nothing stays, as do those of the lowest
+    layer. Raises InputError where Helm would refuse a file, or the chart cannot be read.
+    """
+    if chart is None:
+        return _merge_files(layers)
+    defaults = os.path.normpath(os.path.join(chart, "values.yaml"))
+    documents = {os.path.normpath(layer.document.path): layer.document for layer in layers}
+    loaded = load_chart(chart, documents)
+    files = [layer for layer in layers if os.path.normpath(layer.document.path) != defaults]
+    values = _merge_files(files) if files else Merged(loaded.values.document, loaded.values.node, entries={})
+    process_dependencies(loaded, values)
+    return coalesce(loaded, deep_copy(values), merge=False)
+
+
+def _merge_files(layers: Sequence[Layer]) -> Merged:
+    if not layers:
+        return Merged(Document("", b""), Node(Kind.MAP, 0, 0, "", ""), entries={})
+    merged = read_layer(layers[0])
+    for layer in layers[1:]:
+        merged = merge_maps(merged, read_layer(layer))
+    return merged
