@@ -39,6 +39,14 @@ file_options = options(
 )
 
 
+render_options = options(
+    click.option("--render", is_flag=True, help="Render the charts with helm (or helmfile), and judge the manifests."),
+    click.option(
+        "--helm", metavar="PROGRAM", help="The helm to render with  [default: HELMMAIL_HELM, else the one in PATH]."
+    ),
+)
+
+
 @dataclass
 class Workspace:
     """What a command works on: configuration, profiles, environments, and documents read once."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from helmmail.cli.common import Workspace, file_options, paths_argument
+from helmmail.cli.common import Workspace, file_options, paths_argument, render_options
 from helmmail.cli.output import color_option, command_line, echo, print_report, report_options, rule_page, style
-from helmmail.errors import EXIT_FINDINGS, EXIT_OK, InputError
+from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError
 from helmmail.migration.cleanup import clean_temporary_files
 from helmmail.migration.target import Target, check_address, nothing
 from helmmail.report.model import FileDiff, Result, no_source
@@ -21,6 +21,7 @@ from helmmail.settings.manifest import has_templated_mail, may_make_secrets
 
 if TYPE_CHECKING:
     from helmmail.migration.engine import Move
+    from helmmail.validation.render import Rendering
 
 
 @click.command("migrate", short_help="Move the mail settings of every environment to another provider.")
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @file_options
 @click.option("-n", "--dry-run", is_flag=True, help="Write nothing; print a diff on stdout.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a change is pending.")
+@render_options
 @report_options("diff", default="text, or diff in a dry run")
 @click.option("--show-secrets", is_flag=True, help="Do not mask credentials in the diff, so that it applies.")
 @color_option
@@ -78,6 +80,8 @@ class _Migration:
         check: bool,
         output: str | None,
         output_file: str | None,
+        render: bool,
+        helm: str | None,
         show_secrets: bool,
         color: str,
         typed: Sequence[str],
@@ -96,6 +100,8 @@ class _Migration:
         if show_secrets and self.output != "diff":
             raise InputError(f"--show-secrets is about the diff: leave --output {self.output} out")
         self.output_file = output_file
+        self.render = render
+        self.helm = helm
         self.show_secrets = show_secrets
         self.color = color
         self.again = command_line(typed)
@@ -118,13 +124,26 @@ class _Migration:
         move = prepare(documents, target, reader, lambda document: workspace.chosen(document.path), workspace.layers)
         if not move.plan.moves:
             self._check_source(target)
-        written = self.writes and not move.broken
+        rendering = self._rendering(move) if self.render and move.plan.changed and not move.broken else None
+        failed = bool(move.broken or (rendering is not None and rendering.findings))
+        unknown = rendering is not None and rendering.is_unknown
+        written = self.writes and not failed and not unknown
         if written:
             move.write()
-        self._report(move, written=written)
-        if move.broken:
+        self._report(move, rendering, written=written)
+        if failed or (self.check and move.plan.changed):
             return EXIT_FINDINGS
-        return EXIT_FINDINGS if self.check and move.plan.changed else EXIT_OK
+        return EXIT_UNKNOWN if unknown else EXIT_OK
+
+    def _rendering(self, move: Move) -> Rendering:
+        """What helm makes of the environments before and after. Raises InputError where --helm is no program."""
+        from helmmail.validation.helm import Programs
+        from helmmail.validation.render import prove_rendering
+
+        before = {file.document.path: file.document.raw for file in move.plan.changed}
+        after = {result.path: result.raw for result in move.results}
+        changes = [change for file in move.plan.changed for change in file.changes]
+        return prove_rendering(self.workspace.environments, before, after, changes, Programs.find(self.helm))
 
     def _target(self) -> Target:
         config, chosen, providers = self.workspace.config, self.chosen, self.workspace.providers
@@ -179,7 +198,7 @@ class _Migration:
         if not target.source.ports and "." not in target.source.id:
             self.workspace.providers.get(target.source.id)
 
-    def _report(self, move: Move, *, written: bool) -> None:
+    def _report(self, move: Move, rendering: Rendering | None, *, written: bool) -> None:
         from helmmail.migration.summary import result_of
 
         workspace = self.workspace
@@ -193,6 +212,11 @@ class _Migration:
             broken=bool(move.broken),
             encrypted=encrypted,
         )
+        if rendering is not None:
+            result = result._replace(checks=rendering.checks, findings=[*rendering.findings, *result.findings])
+            if self.writes and not written and not move.broken:
+                headline = _UNPROVED if not rendering.findings else _DIFFERS
+                result = result._replace(summary={**result.summary, "headline": headline})
         masked = False
         if self.output in ("diff", "markdown") and move.results:
             diffs, masked = _diffs(move, show_secrets=self.show_secrets)
@@ -212,6 +236,10 @@ class _Migration:
         lines = self.workspace.shown_lines(lambda document: blocks.get(document.path, ()))
         source = lines if form != "text" else no_source
         print_report(result, form, self.output_file, color=self.color, source=source, pages=rule_page)
+
+
+_DIFFERS = "nothing was written: the manifests would differ in more than mail settings (see above)"
+_UNPROVED = "nothing was written: not everything could be rendered (see above); without --render it is written unproved"
 
 
 def _is_sops(workspace: Workspace, path: str) -> bool:

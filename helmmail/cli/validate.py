@@ -6,15 +6,16 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import click
 
-from helmmail.cli.common import Workspace, file_options, paths_argument
+from helmmail.cli.common import Workspace, file_options, paths_argument, render_options
 from helmmail.cli.output import choose, color_option, command_line, print_report, report_options, rule_page
 from helmmail.document.source import Document
 from helmmail.environments.environment import Environment
 from helmmail.environments.secrets import secrets_made
-from helmmail.errors import EXIT_FINDINGS, EXIT_OK, InputError, merge_errors
+from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, merge_errors
 from helmmail.model import Severity
 from helmmail.report.model import Result
 from helmmail.settings.dialect import Dialects
@@ -28,6 +29,9 @@ from helmmail.validation.leftover import mentions
 from helmmail.validation.merged import check_schemas
 from helmmail.validation.subject import NO_ENVIRONMENT, Context
 
+if TYPE_CHECKING:
+    from helmmail.validation.render import Rendering
+
 _ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
 
 
@@ -40,6 +44,7 @@ _ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
 @click.option(
     "--schema", "schemas", multiple=True, metavar="FILE", help="A JSON Schema for the merged values (repeatable)."
 )
+@render_options
 @click.option("--to", "target", metavar="PROVIDER", help="The provider that has to be used.")
 @click.option(
     "--fail-on",
@@ -59,6 +64,8 @@ def command(
     config_path: str | None,
     source: str | None,
     schemas: Sequence[str],
+    render: bool,
+    helm: str | None,
     target: str | None,
     fail_on: str,
     output: str | None,
@@ -78,9 +85,11 @@ def command(
     workspace = Workspace.open(paths, names, layers, config_path)
     validation = _Validation(workspace, source, target, schemas)
     judged = validation.judged
+    rendering = validation.render(helm) if render else None
     result = Result(
         command="validate",
         environments=workspace.infos(),
+        checks=rendering.checks if rendering is not None else (),
         findings=judged.findings,
         summary={"headline": _headline(judged, workspace)},
         again=command_line(typed),
@@ -89,7 +98,9 @@ def command(
     form = choose(output, os.environ)
     print_report(result, form, output_file, color=color, source=lines, pages=rule_page)
     worst = _ORDER[: _ORDER.index(Severity(fail_on)) + 1]
-    return EXIT_FINDINGS if any(finding.severity in worst for finding in judged.findings) else EXIT_OK
+    if any(finding.severity in worst for finding in judged.findings):
+        return EXIT_FINDINGS
+    return EXIT_UNKNOWN if rendering is not None and rendering.is_unknown else EXIT_OK
 
 
 class _Validation:
@@ -131,6 +142,13 @@ class _Validation:
     def reader(self) -> Reader:
         """Reads the blocks of documents."""
         return Reader(self._dialects, self._is_mail_host)
+
+    def render(self, helm: str | None) -> Rendering:
+        """What helm makes of each environment. Raises InputError where `helm` is no program."""
+        from helmmail.validation.helm import Programs
+        from helmmail.validation.render import render_all
+
+        return render_all(self._workspace.environments, Programs.find(helm), self._is_mail_host)
 
     @cached_property
     def _environments(self) -> list[Environment]:

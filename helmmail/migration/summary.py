@@ -115,7 +115,7 @@ def _todo(plan: Plan, encrypted: Sequence[str]) -> Iterator[tuple[str, list[str]
     if values or by_secret:
         told = [f"{role}: {provider.data[key]}" for role, key in _CREDENTIALS if provider.data.get(key)]
         if told:
-            yield f"get these credentials from {provider.title}", told
+            yield f"get these credentials from {provider.title}. {' '.join(told)}", []
     domains = sorted(_sender_domains(plan))
     if domains:
         yield (
@@ -128,7 +128,7 @@ def _todo(plan: Plan, encrypted: Sequence[str]) -> Iterator[tuple[str, list[str]
         )
 
 
-_CREDENTIALS = (("user name", "username"), ("password", "password"))
+_CREDENTIALS = (("User name", "username"), ("Password", "password"))
 
 
 def _patch(secret: str, keys: Sequence[str]) -> str:

@@ -135,5 +135,9 @@ def old_host(document: Document, source: Provider, blocks: list[Block]) -> Itera
             message = f"{block.host_entry.name}: still a server of {source.id} ({block.host})"
             yield at(block.host_entry, document, rules.OLD_HOST_LEFT, message, "move it: helmmail migrate")
     for finding in leftovers(document, source, (), reported=reported):
-        rule = rules.OLD_HOST_LEFT if finding.rule == rules.TEMPLATE_VALUE else finding.rule
-        yield finding._replace(rule=rule)
+        if finding.rule == rules.TEMPLATE_VALUE:
+            finding = finding._replace(rule=rules.OLD_HOST_LEFT)
+        elif finding.rule == rules.OLD_HOST_LEFT:
+            fix = "helmmail migrate moves it where it belongs to mail settings; change it by hand elsewhere"
+            finding = finding._replace(message=f"a server of {source.id} is named here", fix=fix)
+        yield finding
