@@ -49,7 +49,7 @@ class Hidden:
         chain, leaf, key_column = self._chain(at)
         control = _CONTROL.match(action)
         if control is not None:
-            if _ACTION.sub("", line).partition("#")[0].strip(" \t\r-"):
+            if _ACTION.sub("", line).partition("#")[0].strip(" \t\r\n-"):
                 self._open.update(map(id, chain))  # YAML on the same line, hidden with the control flow
             elif chain and control["word"] != "end" and (control["word"] == "range" or chain[-1].kind is Kind.SEQ):
                 self._open.add(id(chain[-1]))

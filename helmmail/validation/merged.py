@@ -9,7 +9,9 @@ from helmmail.document.source import Document
 from helmmail.environments.charts import near
 from helmmail.environments.environment import Environment, Read, Release
 from helmmail.environments.layers import Layer, layers_of
+from helmmail.environments.merged import Merged
 from helmmail.model import Finding
+from helmmail.settings.manifest import is_encrypted
 
 _SCHEMA = "values.schema.json"
 
@@ -34,10 +36,25 @@ def check_schemas(environments: Iterable[Environment], read: Read, given: Sequen
         if not layers and chart is None:
             continue
         merged = merge_values(layers, chart)
+        if any(_is_encrypted(read(path)) for path in release.files):
+            _open_all(merged)
         if chart is not None:
             yield from check_chart(merged, chart, schemas, _documents(layers))
         for path in given:
             yield from check_user(merged, path, schemas)
+
+
+def _is_encrypted(document: Document) -> bool:
+    return not document.is_dotenv and any(map(is_encrypted, document.roots))
+
+
+def _open_all(merged: Merged) -> None:
+    """Says of every map that it may hold more: an encrypted file that was not read belongs to the values."""
+    pending = [merged]
+    while pending:
+        value = pending.pop()
+        value.open = value.open or value.entries is not None
+        pending += [*(value.entries or {}).values(), *(value.items or ())]
 
 
 def _documents(layers: Iterable[Layer]) -> dict[str, Document]:
