@@ -84,7 +84,7 @@ RULES = {
     ODD_ONE_OUT: Rule(Severity.NOTE, "a setting differs from the other environments"),
     SERVICE_WINS: Rule(Severity.ERROR, "a named service wins over host and port"),
     SECRET_CHOSEN: Rule(Severity.NOTE, "credentials refer to a Secret that was told from the settings around"),
-    FORM_ASSUMED: Rule(Severity.NOTE, "the form of a reference to a Secret was assumed"),
+    FORM_ASSUMED: Rule(Severity.WARNING, "the form of a reference to a Secret was assumed"),
     BOTH_TLS_FLAGS: Rule(Severity.ERROR, "implicit TLS and STARTTLS are both on"),
     ENV_NOT_TEXT: Rule(Severity.ERROR, "the value of an environment variable in a list is no text"),
     FALSE_AS_TEXT: Rule(Severity.WARNING, "a text that says false is read as true by the application"),

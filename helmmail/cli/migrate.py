@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from helmmail import rules
 from helmmail.cli.common import Workspace, file_options, paths_argument, render_options
 from helmmail.cli.output import color_option, command_line, echo, print_report, report_options, rule_page, style
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError
@@ -21,7 +22,7 @@ from helmmail.settings.manifest import has_templated_mail, may_make_secrets
 
 if TYPE_CHECKING:
     from helmmail.migration.engine import Move
-    from helmmail.validation.render import Rendering
+    from helmmail.validation.render.proof import Rendering
 
 
 @click.command("migrate", short_help="Move the mail settings of every environment to another provider.")
@@ -137,8 +138,8 @@ class _Migration:
 
     def _rendering(self, move: Move) -> Rendering:
         """What helm makes of the environments before and after. Raises InputError where --helm is no program."""
-        from helmmail.validation.helm import Programs
-        from helmmail.validation.render import prove_rendering
+        from helmmail.validation.render.helm import Programs
+        from helmmail.validation.render.proof import prove_rendering
 
         before = {file.document.path: file.document.raw for file in move.plan.changed}
         after = {result.path: result.raw for result in move.results}
@@ -215,7 +216,8 @@ class _Migration:
         if rendering is not None:
             result = result._replace(checks=rendering.checks, findings=[*rendering.findings, *result.findings])
             if self.writes and not written and not move.broken:
-                headline = _UNPROVED if not rendering.findings else _DIFFERS
+                fails = any(each.rule == rules.RENDER_FAILS for each in rendering.findings)
+                headline = _FAILS if fails else _DIFFERS if rendering.findings else _UNPROVED
                 result = result._replace(summary={**result.summary, "headline": headline})
         masked = False
         if self.output in ("diff", "markdown") and move.results:
@@ -239,6 +241,7 @@ class _Migration:
 
 
 _DIFFERS = "nothing was written: the manifests would differ in more than mail settings (see above)"
+_FAILS = "nothing was written: the result cannot be rendered any more (see above)"
 _UNPROVED = "nothing was written: not everything could be rendered (see above); without --render it is written unproved"
 
 

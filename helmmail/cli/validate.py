@@ -14,7 +14,7 @@ from helmmail.cli.common import Workspace, file_options, paths_argument, render_
 from helmmail.cli.output import choose, color_option, command_line, print_report, report_options, rule_page
 from helmmail.document.source import Document
 from helmmail.environments.environment import Environment
-from helmmail.environments.secrets import secrets_made
+from helmmail.environments.secrets import MadeSecret, secrets_made
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, merge_errors
 from helmmail.model import Severity
 from helmmail.report.model import Result
@@ -24,13 +24,14 @@ from helmmail.settings.manifest import may_make_secrets
 from helmmail.settings.provider import Provider
 from helmmail.settings.reader import Reader
 from helmmail.validation import engine
+from helmmail.validation.django.blocks import check_django_blocks
 from helmmail.validation.ignore import Judged, judge
 from helmmail.validation.leftover import mentions
 from helmmail.validation.merged import check_schemas
 from helmmail.validation.subject import NO_ENVIRONMENT, Context
 
 if TYPE_CHECKING:
-    from helmmail.validation.render import Rendering
+    from helmmail.validation.render.proof import Rendering
 
 _ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
 
@@ -123,16 +124,37 @@ class _Validation:
             reader=self.reader,
             target=self._target,
             verified_domains=frozenset(workspace.config.verified_domains),
-            secrets=secrets_made(each for each in documents if may_make_secrets(each.text) and not each.is_dotenv),
+            secrets_of=self._secrets(),
         )
         subjects = engine.read_subjects(self._environments, workspace.read, self.reader)
         speaking = [each for each in documents if MAIL.search(each.text) or self._names_source(each.text)]
         findings = [
             *workspace.warnings,
             *engine.check(subjects, speaking, context),
+            *check_django_blocks(subjects, workspace.inventory.root, self._settings_modules()),
             *check_schemas(self._environments, workspace.read, self._schemas),
         ]
         return judge(findings, workspace.config.rules, self._known, [each.path for each in documents])
+
+    def _secrets(self) -> dict[str, dict[str, list[MadeSecret]]]:
+        """The Secrets that each environment's files make; those of no environment are for all, if of no namespace."""
+        found: dict[str, dict[str, list[MadeSecret]]] = {}
+        for environment in self._environments:
+            documents = map(self._workspace.read, environment.files)
+            made = secrets_made(each for each in documents if may_make_secrets(each.text) and not each.is_dotenv)
+            found[environment.name] = made
+        loose = found.get(NO_ENVIRONMENT, {})
+        for name, made in found.items():
+            if name != NO_ENVIRONMENT:
+                for secret, each in loose.items():
+                    made.setdefault(secret, []).extend(one for one in each if not one.namespace)
+        return found
+
+    def _settings_modules(self) -> dict[str, str | None]:
+        """The Django settings module of each environment, where helmmail.yaml says."""
+        config = self._workspace.config
+        own = {each.name: each.django for each in config.environments}
+        return {each.name: own.get(each.name) or config.django for each in self._environments}
 
     @cached_property
     def _dialects(self) -> Dialects:
@@ -145,8 +167,8 @@ class _Validation:
 
     def render(self, helm: str | None) -> Rendering:
         """What helm makes of each environment. Raises InputError where `helm` is no program."""
-        from helmmail.validation.helm import Programs
-        from helmmail.validation.render import render_all
+        from helmmail.validation.render.helm import Programs
+        from helmmail.validation.render.proof import render_all
 
         return render_all(self._workspace.environments, Programs.find(helm), self._is_mail_host)
 

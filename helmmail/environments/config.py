@@ -28,7 +28,10 @@ class RuleSetting(NamedTuple):
 
 
 class ConfigEnvironment(NamedTuple):
-    """One entry of `environments`. Paths are as seen from the working folder; `places` says where each is written."""
+    """One entry of `environments`. Paths are as seen from the working folder; `places` says where each is written.
+
+    `django` is the settings module: a path, or a dotted name.
+    """
 
     name: str
     values: tuple[str, ...] = ()
@@ -38,6 +41,7 @@ class ConfigEnvironment(NamedTuple):
     context: str | None = None
     release: str | None = None
     secret: str | None = None
+    django: str | None = None
     places: Mapping[str, Place] = MappingProxyType({})
 
 
@@ -58,6 +62,7 @@ class Config(NamedTuple):
     environments: tuple[ConfigEnvironment, ...] = ()
     ignore: tuple[str, ...] = ()
     rules: Mapping[str, RuleSetting] = MappingProxyType({})
+    django: str | None = None
 
     @property
     def folder(self) -> str:
@@ -147,7 +152,8 @@ def _config(document: Document, root: Node, data: Mapping[str, Any]) -> Config:
                 places.setdefault(join(folder, item.value), document.place(item.start))
         values, also = (tuple(join(folder, path) for path in settings.get(key, ())) for key in ("values", "also"))
         words = {key: settings.get(key) for key in ("sender", "namespace", "context", "release", "secret")}
-        environments.append(ConfigEnvironment(str(name), values, also, **words, places=places))
+        module = _module(folder, settings.get("django"))
+        environments.append(ConfigEnvironment(str(name), values, also, **words, django=module, places=places))
     return Config(
         document.path,
         source=data.get("from"),
@@ -163,7 +169,13 @@ def _config(document: Document, root: Node, data: Mapping[str, Any]) -> Config:
         environments=tuple(environments),
         ignore=tuple(data.get("ignore", ())),
         rules={rule: _rule(setting) for rule, setting in data.get("rules", {}).items()},
+        django=_module(folder, data.get("django")),
     )
+
+
+def _module(folder: str, text: str | None) -> str | None:
+    """A Django settings module: a path is relative to the config's folder, a dotted name stays."""
+    return join(folder, text) if text is not None and (text.endswith(".py") or "/" in text) else text
 
 
 def _rule(data: Mapping[str, Any]) -> RuleSetting:

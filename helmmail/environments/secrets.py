@@ -18,6 +18,8 @@ class MadeSecret(NamedTuple):
     keys: frozenset[str]
     complete: bool
     place: Place
+    namespace: str = ""
+    """Its namespace, where the file says one."""
 
 
 def secrets_made(documents: Iterable[Document]) -> dict[str, list[MadeSecret]]:
@@ -25,8 +27,9 @@ def secrets_made(documents: Iterable[Document]) -> dict[str, list[MadeSecret]]:
     found: dict[str, list[MadeSecret]] = {}
     for document in documents:
         for root in document.roots:
+            namespace = _scalar(document, root, "metadata", "namespace")
             for made in _made(document, root):
-                found.setdefault(made.name, []).append(made)
+                found.setdefault(made.name, []).append(made._replace(namespace=namespace))
     return found
 
 

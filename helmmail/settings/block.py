@@ -193,9 +193,15 @@ class Block:
 
 
 def clear_credentials(blocks: Iterable[Block]) -> list[tuple[int, int]]:
-    """The spans of user names and passwords that stand in clear text in blocks."""
-    entries = (entry for block in blocks for role in ("user", "password") for entry in block.settings.get(role, ()))
-    return [(entry.value.start, entry.value.end) for entry in entries if entry.value.form is Form.LITERAL]
+    """The spans of credentials that stand in clear text in blocks: user names, passwords, and hosts with an `@`."""
+    found = []
+    for block in blocks:
+        for role in ("user", "password", *HOST_ROLES):
+            for entry in block.settings.get(role, ()):
+                credential = role not in HOST_ROLES or "@" in entry.value.text
+                if entry.value.form is Form.LITERAL and credential:
+                    found.append((entry.value.start, entry.value.end))
+    return found
 
 
 def port_security(port: int | None) -> Security | None:

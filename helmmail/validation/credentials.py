@@ -83,8 +83,9 @@ def _half(block: Block, context: Context) -> Iterator[Finding]:
     cannot = provider is not None and provider.needs_auth and env
     wanted = _role_name(block, role)
     what = {"user": "user name"}.get(role, role)
-    message = f"{there.name}: no {what} stands beside it"
-    fix = f"add {wanted}" if wanted else f"add the {what}"
+    other = block.entry(role)
+    message = f"{there.name}: " + (f"{other.name} beside it is empty" if other else f"no {what} stands beside it")
+    fix = f"give {other.name} its value" if other else f"add {wanted or f'the {what}'}"
     fix += f", or take {there.name} out where no login is needed"
     yield at(there, block.document, rules.HALF_CREDENTIALS, message, fix, Severity.ERROR if cannot else None)
 
@@ -136,7 +137,7 @@ def _malformed(block: Block) -> Iterator[Finding]:
         pairs = carrier.node.pairs
         for (key, value), (below, _) in pairwise(pairs):
             if below.value in _REFERENCES and not value.pairs and not value.value and _is_of_block(block, key.value):
-                yield _finding(block, key, f"`{below.value}` stands beside it, not below it: it has to be indented")
+                yield _finding(block, key, f"`{below.value}` stands beside it, not below it: indent it further")
         for key, value in pairs:
             if value.kind is Kind.MAP and _is_of_block(block, key.value):
                 problem = _value_problem(value)
@@ -199,7 +200,8 @@ def _source_problem(source: Node) -> str | None:
         have = {key.value for key, _ in reference.pairs}
         missing = [each for each in ("name", "key") if each not in have]
         if missing and {"name", "key"} & words:
-            return f"`{' and '.join(missing)}` stands beside `{word}`, not below it: it has to be indented"
+            those = "` and `".join(missing)
+            return f"`{those}` {'has' if len(missing) == 1 else 'have'} to stand below `{word}`: indent further"
         if missing and reference.kind in (Kind.MAP, Kind.SCALAR) and not reference.value:
             return f"`{word}` lacks `{'` and `'.join(missing)}`"
     return None

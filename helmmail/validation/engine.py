@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from helmmail import rules
 from helmmail.document.source import Document
@@ -54,8 +55,9 @@ def check(found: Sequence[Subject], documents: Sequence[Document], context: Cont
     `documents` are the files that speak of mail, or of the provider that is to be left, whatever they are.
     """
     for subject in found:
+        own = replace(context, secrets=context.secrets_of.get(subject.environment, {}))
         for block in subject.blocks:
-            yield from _of_block(block, context)
+            yield from _of_block(block, own)
     lines = [Line(subject.environment, effective(block)) for subject in found for block in subject.blocks]
     yield from (odd_finding(line, setting) for line, setting in odd_ones(lines))
     yield from left_behind(found, context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -14,10 +15,9 @@ from helmmail.environments.config import RuleSetting
 from helmmail.lazy import pattern
 from helmmail.model import Finding
 
-_COMMENT = pattern(
-    r"#[ \t]*helmmail:[ \t]*ignore\b[ \t]*(?P<ids>[A-Za-z0-9]+(?:[ \t]*,[ \t]*[A-Za-z0-9]+)*)?"
-    r"[ \t]*(?:--[ \t]*(?P<reason>[^\r\n]*?))?[ \t]*(?=\r?$|\})"
-)
+_COMMENT = pattern(r"#[ \t]*helmmail:?[ \t]*ignore\b[ \t]*:?[ \t]*(?P<rest>[^\r\n]*)", re.IGNORECASE)
+_ANSWER = pattern(r"(?P<ids>HM\d+(?:[ \t]*,[ \t]*HM\d+)*)[ \t]*--[ \t]*(?P<reason>\S.*)")
+_ID = pattern(r"[Hh][Mm]\d+")
 
 
 class Judged(NamedTuple):
@@ -62,14 +62,13 @@ def _covers(glob: str, path: str) -> bool:
 @dataclass(slots=True)
 class _Comment:
     offset: int
+    end: int
     line: int
     alone: bool
     ids: tuple[str, ...]
-    reason: str
-
-    @property
-    def holds(self) -> bool:
-        return bool(self.ids and self.reason) and all(each in rules.RULES for each in self.ids)
+    """The rules that it ignores; none for one that says too little."""
+    fault: str = ""
+    fix: str = ""
 
 
 class _Comments:
@@ -83,9 +82,7 @@ class _Comments:
             return False
         line = finding.place.line - 1
         return any(
-            comment.holds
-            and finding.rule in comment.ids
-            and (comment.line == line or (comment.alone and comment.line == line - 1))
+            finding.rule in comment.ids and (comment.line == line or (comment.alone and comment.line == line - 1))
             for comment in self._of(finding.place.path)
         )
 
@@ -93,23 +90,11 @@ class _Comments:
         """The comments in a file that ignore nothing, as findings."""
         document = self._document(path)
         for comment in self._of(path) if document is not None else ():
-            if comment.holds or document is None:
-                continue
-            unknown = [each for each in comment.ids if each not in rules.RULES]
-            if unknown:
-                message, fix = f"{unknown[0]} is no rule, so nothing is ignored", "`helmmail rule` lists them"
-            elif not comment.ids:
-                message, fix = (
-                    "this comment names no rule, so nothing is ignored",
-                    "write: helmmail: ignore HM203 -- why",
-                )
-            else:
-                message, fix = (
-                    "this comment gives no reason, so nothing is ignored",
-                    f"add one: {comment.ids[0]} -- why",
-                )
-            severity = rules.RULES[rules.IGNORED_WITHOUT_REASON].severity
-            yield Finding(rules.IGNORED_WITHOUT_REASON, severity, message, document.place(comment.offset), fix)
+            if comment.fault and document is not None:
+                severity = rules.RULES[rules.IGNORED_WITHOUT_REASON].severity
+                place, end = document.place(comment.offset), document.place(comment.end)
+                message = f"{comment.fault}, so nothing is ignored"
+                yield Finding(rules.IGNORED_WITHOUT_REASON, severity, message, place, comment.fix, end)
 
     def _of(self, path: str) -> list[_Comment]:
         if path not in self._by_path:
@@ -119,13 +104,25 @@ class _Comments:
 
 
 def _read(document: Document) -> Iterator[_Comment]:
-    if "helmmail:" not in document.text:
+    if "helmmail" not in document.text:
         return
     for line, text in enumerate(document.text.split("\n")):
-        match = _COMMENT.search(text) if "helmmail:" in text else None
-        if match is not None:
-            ids = tuple(each.strip() for each in (match["ids"] or "").split(",") if each.strip())
-            alone = not text[: match.start()].strip(" \t{-/*")
-            yield _Comment(
-                document.line_offset(line) + match.start(), line, alone, ids, (match["reason"] or "").strip()
-            )
+        match = _COMMENT.search(text) if "helmmail" in text else None
+        if match is None:
+            continue
+        start = document.line_offset(line)
+        alone = not text[: match.start()].strip(" \t{-/*")
+        comment = _Comment(start + match.start(), start + match.end(), line, alone, ())
+        answer = _ANSWER.match(match["rest"].rstrip(" \t*/-}"))
+        ids = tuple(each.upper() for each in _ID.findall(match["rest"]))
+        unknown = next((each for each in ids if each not in rules.RULES), None)
+        if not ids:
+            comment.fault, comment.fix = "this comment names no rule", "write: # helmmail: ignore HM203 -- why"
+        elif unknown is not None:
+            comment.fault, comment.fix = f"{unknown} is no rule", "`helmmail rule` lists them"
+        elif answer is None:
+            comment.fault = "this comment does not have its form, or gives no reason"
+            comment.fix = f"write: # helmmail: ignore {', '.join(ids)} -- why"
+        else:
+            comment.ids = tuple(each.strip() for each in answer["ids"].split(","))
+        yield comment

@@ -42,6 +42,7 @@ def leftovers(
         if "." not in provider.hosts[0] and not _speaks_of_mail(document, at, len(provider.hosts[0])):
             continue
         place = document.place(at)
+        end = document.place(_end(document.text, at, provider))
         if document.masked[at] == FILLER or document.masked[at] == " " != document.text[at]:
             yield Finding(
                 rules.TEMPLATE_VALUE,
@@ -49,9 +50,11 @@ def leftovers(
                 "a template expression names the old host",
                 place,
                 "change it by hand: expressions are not overwritten",
+                end,
             )
         elif _in_comment(document, at):
-            yield Finding(rules.COMMENTED_OUT, Severity.NOTE, "a comment names the old host; comments are left", place)
+            message = "a comment names the old host; comments are left"
+            yield Finding(rules.COMMENTED_OUT, Severity.NOTE, message, place, end=end)
         else:
             yield Finding(
                 rules.OLD_HOST_LEFT,
@@ -59,7 +62,13 @@ def leftovers(
                 "the old host stands where helmmail knows no mail setting",
                 place,
                 "change it by hand, or describe the application in helmmail.yaml (dialects)",
+                end,
             )
+
+
+def _end(text: str, at: int, provider: Provider) -> int:
+    found = [host for host in provider.mentions if text[at : at + len(host)].lower() == host]
+    return at + max(map(len, found), default=1)
 
 
 def _speaks_of_mail(document: Document, at: int, size: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from helmmail import rules
@@ -19,6 +18,14 @@ _FREEMAIL = frozenset({
     "protonmail.com", "web.de", "yahoo.com", "yahoo.fr", "yandex.ru",
 })  # fmt: skip
 """Domains whose owners publish DMARC policies that no other provider's mail can pass."""
+
+_SERVERS = {
+    "googlemail.com": ("gmail.com",),
+    **dict.fromkeys(("hotmail.com", "hotmail.fr", "live.com", "msn.com", "outlook.com", "outlook.fr"),
+                    ("office365.com", "outlook.com")),
+    "yahoo.fr": ("yahoo.com",),
+}  # fmt: skip
+"""Owners whose servers have another name than the domain."""
 
 _DOMAIN = pattern(r"@(?P<domain>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)[>\s\"']*$")
 
@@ -58,7 +65,8 @@ def check_sender(block: Block, context: Context) -> Iterator[Finding]:
 
 
 def _belongs(host: str, domain: str) -> bool:
-    return re.sub(r"^[^.]*\.", "", host) == domain or host.endswith("." + domain)
+    """Whether a server is the one of the domain's owner."""
+    return host.endswith(tuple("." + each for each in (domain, *_SERVERS.get(domain, ()))))
 
 
 def _sender(block: Block) -> tuple[Entry | None, str | None]:

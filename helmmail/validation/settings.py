@@ -7,6 +7,7 @@ from typing import Any
 
 from helmmail import rules, schema
 from helmmail.model import Finding
+from helmmail.redact import MASK
 from helmmail.settings.block import Block
 from helmmail.settings.carriers import Entry, Form
 from helmmail.validation.subject import at
@@ -55,6 +56,11 @@ def check_blocks(blocks: Iterable[Block]) -> Iterator[Finding]:
     known: dict[tuple[tuple[str, Any], ...], list[tuple[tuple[str | int, ...], str]]] = {}
     for block in blocks:
         if block.host is None:
+            if block.host_entry.value.literal and not block.partial:
+                yield _no_host(block, block.host_entry.value.text)
+            continue
+        if block.shape is not None and block.host_role == "host" and ":" in block.host_entry.value.text:
+            yield _no_host(block, block.host_entry.value.text)
             continue
         settings = instance(block)
         key = tuple(settings.items())
@@ -67,6 +73,12 @@ def check_blocks(blocks: Iterable[Block]) -> Iterator[Finding]:
             entry = block.entry(role) or block.host_entry
             text = _WORDS.get(role, message).format(value=settings.get(role))
             yield at(entry, block.document, rules.SETTINGS_SCHEMA, f"{entry.name}: {text}", _FIXES.get(role, ""))
+
+
+def _no_host(block: Block, text: str) -> Finding:
+    shown = MASK if "@" in text else text
+    message = f"{block.host_entry.name}: {_WORDS['host'].format(value=shown)}"
+    return at(block.host_entry, block.document, rules.SETTINGS_SCHEMA, message, _FIXES["host"])
 
 
 _WORDS = {

@@ -34,9 +34,9 @@ class Subject(NamedTuple):
 class Context:
     """What the rules know beside the blocks.
 
-    `owner` gives the provider that a host belongs to; `source` is the provider that is to be left,
-    `target` the one to be used, where it is known. `secrets` are
-    those that the given files make, by name. An empty `verified_domains` means that nobody said which are.
+    `owner` gives the provider that a host belongs to; `source` is the provider that is to be left, `target` the one to
+    be used, where it is known. `secrets_of` are the Secrets that each environment's files make, by name; `secrets`
+    those of the environment that is looked at. An empty `verified_domains` means that nobody said which are.
     """
 
     owner: Callable[[str], Provider | None]
@@ -45,6 +45,7 @@ class Context:
     reader: Reader
     target: Provider | None = None
     verified_domains: frozenset[str] = frozenset()
+    secrets_of: Mapping[str, Mapping[str, Sequence[MadeSecret]]] = field(default_factory=dict)
     secrets: Mapping[str, Sequence[MadeSecret]] = field(default_factory=dict)
 
     def provider(self, block: Block) -> Provider | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from helmmail import rules
-from helmmail.document.scalars import reads_as_text
+from helmmail.document.scalars import is_null, reads_as_text
 from helmmail.document.source import Document
 from helmmail.document.tree import Kind, Node
 from helmmail.lazy import pattern
@@ -19,9 +19,9 @@ from helmmail.validation.subject import at
 
 _BROKEN = pattern(
     r"\{[ \t]+env:[\w.-]+[ \t]*\}|\{env:[\w.-]+[ \t]+\}|\$[ \t]+\{\w+\}|\$\{[ \t]+\w+[ \t]*\}"
-    r"|\{[ \t]+\{[^{}\n]*\}[ \t]*\}"
+    r"|\{[ \t]+\{[ \t]*[.$][^{}\n]*\}[ \t]*\}"
 )
-"""Placeholders of maddy and Caddy (`{env:X}`), of shells and Flux (`${X}`) and of Go templates, with blanks inside."""
+"""Placeholders of maddy (`{env:X}`), of shells and Flux (`${X}`) and of Go templates, with blanks inside."""
 
 _DATE = pattern(r"\d{4}-\d")
 _BROKEN_VALUE = pattern(r"\$[ \t]+\(\w+\)|\$\([ \t]+\w+[ \t]*\)|\$\(\w+[ \t]+\)")
@@ -49,7 +49,7 @@ def _not_text(block: Block) -> Iterator[Finding]:
             continue
         if block.document.is_expression(value.start, value.end) or not value.value or value.tag is not None:
             continue
-        if not reads_as_text(value.value) and not _DATE.match(value.value):
+        if not (reads_as_text(value.value) or is_null(value) or _DATE.match(value.value)):
             document = block.document
             text = document.text[value.start : value.end]
             yield Finding(

@@ -85,6 +85,8 @@ def _against(block: Block, mode: Security, port: int, provider: Provider | None)
     takes = _WORDS[wanted] if wanted is not None else "something else"
     whose = f" of {provider.id}" if provider is not None else ""
     unset = "" if any(entries for _, entries in block.flags.values()) else " (no setting says otherwise)"
+    if "port" not in block.settings and block.host_role == "host":
+        whose += " (the default, as none is set)"
     other = _port_for(mode, provider)
     fix = f"set it to {takes}" + (f", or the port to {other}" if other is not None else "")
     return at(

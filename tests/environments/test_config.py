@@ -159,3 +159,12 @@ def test_jsonschema_is_not_imported_without_a_config(tmp_path: Path) -> None:
     )
     top = Path(schema.__file__).parent.parent
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(top)}, check=True)
+
+
+def test_django_is_a_path_from_the_config_or_a_dotted_name() -> None:
+    text = "django: back/app/settings.py\nenvironments: {a: {django: app.settings}, b: {django: ./conf/}, c: {}}\n"
+    config = parse_config(Document("deploy/helmmail.yaml", text.encode()))
+    assert config.django == "deploy/back/app/settings.py"
+    assert [each.django for each in config.environments] == ["app.settings", "deploy/conf", None]
+    assert parse_config(Document("helmmail.yaml", b"to: brevo\n")).django is None
+    assert _errors("django: [a]\n")[0].startswith("helmmail.yaml:1:9: ")

@@ -125,3 +125,8 @@ def test_a_secret_that_a_template_fills_may_have_any_key(validate: Validate) -> 
 def test_a_reference_has_its_form(validate: Validate, value: str, wrong: bool) -> None:
     rules = {rule for rule, _, _ in validate(block(REFERENCES[0], f"EMAIL_HOST_PASSWORD: {value}"))}
     assert ("HM225" in rules) is wrong
+
+
+def test_a_secret_of_another_namespace_is_not_meant(validate: Validate) -> None:
+    elsewhere = SECRET.replace("name: mail", "name: mail\n      namespace: other")
+    assert validate(block(*REFERENCES) | {"other/secret.yaml": elsewhere}) == []

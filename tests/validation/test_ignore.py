@@ -41,6 +41,10 @@ def test_a_comment_with_a_reason_ignores(validate: Validate, where: dict[str, st
         ({"beside": "  # helmmail: ignore HM203 --"}, ":4:19"),
         ({"beside": "  # helmmail: ignore HM999 -- because"}, ":4:19"),
         ({"beside": "  # helmmail: ignore -- because"}, ":4:19"),
+        ({"beside": "  # helmmail: ignore HM203 - because"}, ":4:19"),
+        ({"beside": "  # helmmail: ignore HM203 because"}, ":4:19"),
+        ({"beside": "  # helmmail: ignore HM203 HM217 -- because"}, ":4:19"),
+        ({"beside": "  # helmmail ignore hm203"}, ":4:19"),
     ],
 )
 def test_one_that_says_too_little_does_not(validate: Validate, where: dict[str, str], place: str) -> None:

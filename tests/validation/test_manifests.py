@@ -9,9 +9,9 @@ import pytest
 
 from helmmail.errors import InputError
 from helmmail.model import Change, Place
-from helmmail.validation.conceal import Conceal
-from helmmail.validation.manifests import Difference, compare, in_words, read_manifests
-from helmmail.validation.moved import Judged, Moved, judge
+from helmmail.validation.render.conceal import Conceal
+from helmmail.validation.render.manifests import Difference, compare, in_words, read_manifests
+from helmmail.validation.render.moved import Judged, Moved, judge
 
 PLACE = Place("values.yaml")
 OLD, NEW = "snap-mail.numerique.gouv.fr", "smtp.tem.scaleway.com"

@@ -23,9 +23,9 @@ from helmmail.migration.target import Target
 from helmmail.model import Change, Check, Verdict
 from helmmail.settings.manifest import may_make_secrets
 from helmmail.settings.reader import Reader
-from helmmail.validation.helm import Programs, message, run
-from helmmail.validation.mirror import Mirror, MirrorError
-from helmmail.validation.render import Rendering, prove_rendering, render_all
+from helmmail.validation.render.helm import Programs, message, run
+from helmmail.validation.render.mirror import Mirror, MirrorError
+from helmmail.validation.render.proof import Rendering, prove_rendering, render_all
 from tests import tools
 from tests.conftest import CHARTS, ROOT, copy_tree
 
@@ -491,7 +491,7 @@ def test_a_mirror_is_private_and_gone_afterwards(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_holds_itself_is_not_copied_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helmmail.validation.mirror.MAX_FILES", 300)
+    monkeypatch.setattr("helmmail.validation.render.mirror.MAX_FILES", 300)
     tree = tmp_path / "tree"
     tree.mkdir()
     for name in ("again", "more"):
@@ -503,7 +503,7 @@ def test_a_folder_that_holds_itself_is_not_copied_for_ever(tmp_path: Path, monke
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_removes_the_copies_and_the_programs(number: signal.Signals, tmp_path: Path) -> None:
     script = (
-        "from helmmail.validation.helm import run\nfrom helmmail.validation.mirror import Mirror\n"
+        "from helmmail.validation.render.helm import run\nfrom helmmail.validation.render.mirror import Mirror\n"
         "with Mirror() as mirror:\n    print(mirror.folder, flush=True)\n"
         f"    run(['sh', '-c', 'sleep 1; touch {tmp_path}/alive'], mirror, 60)\n"
     )

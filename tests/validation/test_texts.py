@@ -70,6 +70,8 @@ def test_a_flow_map_and_a_shells_group_are_no_placeholders(validate: Validate) -
         script: |
           mail_count() { echo "$( count )"; }
           { date; } >&2
+          local t = { { a = 1 } }
+          awk '{ {print} }'
     """
     assert validate({"values-a.yaml": text}) == []
 
@@ -91,3 +93,26 @@ def test_what_still_names_the_old_provider(validate: Validate) -> None:
         ("HM102", "warning", "values-a.yaml:6:12"),
         ("HM102", "warning", "values-a.yaml:7:36"),
     ]
+
+
+@pytest.mark.parametrize(
+    "value", ["https://smtp.tem.scaleway.com", "smtp.tem.scaleway.com:587", "smtp.tem scaleway.com"]
+)
+def test_a_host_is_a_name_alone(validate: Validate, value: str) -> None:
+    text = f"env:\n  EMAIL_HOST: {value}\n  EMAIL_PORT: 587\n  EMAIL_USE_TLS: true\n"
+    assert ("HM201", "error", "values-a.yaml:2:3") in validate({"values-a.yaml": text})
+
+
+def test_credentials_in_what_is_no_host_are_not_shown(validate: Validate, capsys: pytest.CaptureFixture[str]) -> None:
+    from helmmail.cli import run
+
+    text = "env:\n  EMAIL_HOST: 'app:Tr0ub4dor@mail example'\n  EMAIL_PORT: 587\n"
+    assert [each[0] for each in validate({"values-a.yaml": text}) if each[1] == "error"] == ["HM201"]
+    for form in ("text", "json", "github", "sarif", "markdown"):
+        run(["validate", "--output", form])
+        assert "Tr0ub4dor" not in capsys.readouterr().out
+
+
+def test_null_in_an_env_list_is_unset(validate: Validate) -> None:
+    found = validate({"deployment.yaml": DEPLOYMENT.format(port="null")})
+    assert "HM215" not in {rule for rule, _, _ in found}
