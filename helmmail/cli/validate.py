@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from helmmail.cli.common import Workspace, file_options, paths_argument, render_options
+from helmmail.cli.common import Workspace, file_options, render_options
 from helmmail.cli.output import choose, color_option, command_line, print_report, report_options, rule_page
 from helmmail.document.source import Document
 from helmmail.environments.environment import Environment
@@ -37,7 +37,7 @@ _ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
 
 
 @click.command("validate", short_help="Find what cannot work in the mail settings, with line and column.")
-@paths_argument
+@click.argument("paths", nargs=-1, metavar="[PATHS | ENVIRONMENTS]...")
 @file_options
 @click.option(
     "--from", "source", metavar="PROVIDER", help="The provider that must not be named any more  [default: snap-mail]."
@@ -80,10 +80,11 @@ def command(
 
     \b
       helmmail validate
-      helmmail validate --env production --fail-on warning
+      helmmail validate production --fail-on warning
       helmmail validate -f values.yaml -f values-staging.yaml
     """
-    workspace = Workspace.open(paths, names, layers, config_path)
+    paths, named = _environments_among(paths)
+    workspace = Workspace.open(paths, (*names, *named), layers, config_path)
     validation = _Validation(workspace, source, target, schemas)
     judged = validation.judged
     rendering = validation.render(helm) if render else None
@@ -102,6 +103,12 @@ def command(
     if any(finding.severity in worst for finding in judged.findings):
         return EXIT_FINDINGS
     return EXIT_UNKNOWN if rendering is not None and rendering.is_unknown else EXIT_OK
+
+
+def _environments_among(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The arguments that are paths, and those that can only be names of environments."""
+    names = [path for path in paths if not os.path.exists(path) and not {"/", "."}.intersection(path)]
+    return [path for path in paths if path not in names], names
 
 
 class _Validation:
