@@ -503,6 +503,9 @@ def test_a_folder_that_holds_itself_is_not_copied_for_ever(tmp_path: Path, monke
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_removes_the_copies_and_the_programs(number: signal.Signals, tmp_path: Path) -> None:
     script = (
+        # What a background job of a shell ignores, its children would ignore too.
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "from helmmail.validation.render.helm import run\nfrom helmmail.validation.render.mirror import Mirror\n"
         "with Mirror() as mirror:\n    print(mirror.folder, flush=True)\n"
         f"    run(['sh', '-c', 'sleep 1; touch {tmp_path}/alive'], mirror, 60)\n"
