@@ -16,6 +16,8 @@ from typing import Protocol
 import pytest
 
 from helmmail import cli
+from tests import tools
+from tests.cluster.fixtures import cluster, control_plane, own_control_plane  # noqa: F401 - fixtures, for all tests
 from tests.tools import in_ci
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +30,9 @@ _skipped: list[str] = []
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "may_skip: a skip of this test is no failure, not in CI either")
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is not None:
+        tools.uncaptured = capture.global_and_fixture_disabled
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

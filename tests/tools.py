@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ import pytest
 HELM = "v3.19.0"
 YQ = "v4.48.1"
 HELMFILE = "v1.8.0"
+MAILPIT = "v1.27.11"
 SARIF_MULTITOOL = "5.7.0"
 ACTIONLINT = "v1.7.12"
 ACT = "v0.2.89"
@@ -35,6 +37,10 @@ QUIET_DOTNET = {**os.environ, "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOT
 """For programs of .NET: ICU is asked for otherwise."""
 
 
+uncaptured: Callable[[], AbstractContextManager[None]] = nullcontext
+"""Past pytest's capture, once conftest.py has set it."""
+
+
 class ToolError(RuntimeError):
     """A tool cannot be had; the text says why."""
 
@@ -47,6 +53,11 @@ def helm() -> Path:
 def yq() -> Path:
     """A real yq; skips as `helm` does."""
     return _or_skip("yq", YQ, "github.com/mikefarah/yq/v4")
+
+
+def mailpit() -> Path:
+    """A real mail server that keeps what it gets; skips as `helm` does."""
+    return _or_skip("mailpit", MAILPIT, "github.com/axllent/mailpit")
 
 
 def actionlint() -> Path:
@@ -239,9 +250,10 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
 
 
 def _say(text: str) -> None:
-    stream = sys.__stderr__ or sys.stderr  # not pytest's capture: a build takes minutes, and should say so
-    stream.write(f"tests: {text}\n")
-    stream.flush()
+    with uncaptured():  # a build takes minutes, and should say so
+        stream = sys.__stderr__ or sys.stderr
+        stream.write(f"tests: {text}\n")
+        stream.flush()
 
 
 def _or_skip(name: str, version: str, package: str) -> Path:

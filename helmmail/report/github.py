@@ -6,11 +6,11 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from helmmail.errors import InputError
-from helmmail.model import Finding, Severity
+from helmmail.model import Check, Finding, Severity, Verdict
 from helmmail.report.model import Result
 from helmmail.report.words import by_severity, count, one_line, told, visible
 
@@ -18,18 +18,19 @@ SHOWN = 10
 """How many annotations of each kind GitHub shows for a step; of the whole job it shows 50."""
 SUMMARY_BYTES = 1024 * 1024
 """How much a step may write to its summary; of one that is larger GitHub shows nothing."""
+_VERDICTS = {Verdict.FAIL: Severity.ERROR, Verdict.UNKNOWN: Severity.WARNING}
 _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
 def render(result: Result) -> str:
     """One workflow command a finding, errors first; those that GitHub would not show are plain lines in a group.
 
-    The last line says how many those are.
+    The last line says how many those are. A check that failed is an error, one that could not be answered a warning.
     """
     lines: list[str] = []
     rest: list[Finding] = []
     used = dict.fromkeys(Severity, 0)
-    for finding in by_severity(result.findings):
+    for finding in by_severity([*result.findings, *of_checks(result.checks)]):
         used[finding.severity] += 1
         if used[finding.severity] > SHOWN:
             rest.append(finding)
@@ -80,9 +81,16 @@ def _bytes(text: str) -> int:
 
 
 def _command(finding: Finding) -> str:
-    properties = [*_position(finding), ("title", finding.rule)]
+    properties = [*_position(finding), ("title", visible(finding.rule))]
     joined = ",".join(f"{name}={_property(str(value))}" for name, value in properties)
     return f"::{_KINDS[finding.severity]} {joined}::{_data(told(finding))}"
+
+
+def of_checks(checks: Iterable[Check]) -> Iterator[Finding]:
+    """The checks that did not pass, as findings: the rung stands for the rule, and there is no place."""
+    for check in checks:
+        if check.verdict in _VERDICTS:
+            yield Finding(check.rung, _VERDICTS[check.verdict], f"{check.verdict.value}: {check.evidence}")
 
 
 def _position(finding: Finding) -> Iterator[tuple[str, str | int]]:

@@ -38,7 +38,9 @@ def render(result: Result, source: Source = no_source) -> str:
         files = set(environment.files)
         found = [each for each in result.findings if each.place is not None and each.place.path in files]
         cases = list(_of_findings(found, result.command, source))
-        _add_suite(root, environment.name, cases or [_clean(environment.name, result)], _properties(environment))
+        # Where there are checks, they say what was looked at, and how it went.
+        if cases or not result.checks:
+            _add_suite(root, environment.name, cases or [_clean(environment.name, result)], _properties(environment))
     rest = [each for each in result.findings if each.place is None or each.place.path not in claimed]
     cases = [*map(_of_check, result.checks), *_of_findings(rest, result.command, source)]
     if cases or not result.environments:

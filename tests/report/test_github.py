@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from helmmail.errors import InputError
-from helmmail.model import Finding, Place, Severity
+from helmmail.model import Check, Finding, Place, Severity, Verdict
 from helmmail.report import github
 from helmmail.report.model import Result
 from helmmail.report.words import told, visible
@@ -37,14 +37,24 @@ def unescaped(text: str) -> str:
 def test_escaping_round_trips_and_no_other_line_is_a_command(result: Result) -> None:
     lines = github.render(result).removesuffix("\n").split("\n")
     kinds = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
-    ordered = [each for severity in kinds for each in result.findings if each.severity is severity]
+    told_of = [*result.findings, *github.of_checks(result.checks)]
+    ordered = [each for severity in kinds for each in told_of if each.severity is severity]
     for finding, line in zip(ordered, lines, strict=False):
         kind, properties, message = parsed(line)
-        assert (kind, properties["title"], message) == (kinds[finding.severity], finding.rule, told(finding))
+        assert (kind, properties["title"], message) == (kinds[finding.severity], visible(finding.rule), told(finding))
         assert properties.get("file") == (visible(finding.place.path) if finding.place else None)
     for line in lines[len(ordered) :]:
         assert not line.lstrip().startswith("::")
         assert "##[" not in line
+
+
+def test_a_check_that_did_not_pass_is_an_annotation() -> None:
+    checks = [Check("rollout", verdict, f"web: {verdict.name}") for verdict in Verdict]
+    lines = github.render(Result("verify", checks=checks)).splitlines()
+    assert [parsed(line) for line in lines] == [
+        ("error", {"title": "rollout"}, "fail: web: FAIL"),
+        ("warning", {"title": "rollout"}, "unknown: web: UNKNOWN"),
+    ]
 
 
 def test_the_end_is_inclusive_and_columns_are_for_one_line() -> None:

@@ -1,0 +1,318 @@
+"""Questions that only a container itself can answer: its process's environment, its way to the mail server, its
+settings.
+
+Scripts (`probes/`) go in through stdin and answer with one line of JSON. Values never come back, nor are they sent:
+the script gets an HMAC-SHA-256 of what is expected, keyed with 32 fresh random bytes, and says yes or no. A command
+line holds neither (the API server's audit log keeps it), nor does an exception.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from email.utils import parseaddr
+from importlib import resources
+from typing import Any, NamedTuple, Protocol
+
+from helmmail.cluster.channels import NOT_EXECUTABLE, NOT_FOUND, Executed
+from helmmail.cluster.errors import Unreachable
+from helmmail.cluster.probes import loader
+from helmmail.cluster.probes.processes import MARKER
+from helmmail.errors import InputError
+from helmmail.model import Security
+
+_SECONDS = 30.0
+_BLOCK = 64
+"""Bytes of a block of SHA-256 (RFC 2104)."""
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
+_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ADDRESS = re.compile(r"[^\s<>\x00-\x1f\x7f]+@[^\s<>\x00-\x1f\x7f]+")
+_INLINED = re.compile(r"^from (?:__future__|helmmail\.cluster\.probes\.\w+) import .*\n", re.MULTILINE)
+
+
+class Executes(Protocol):
+    """The part of a cluster that probes need."""
+
+    def exec(
+        self, pod: str, container: str, command: Sequence[str], stdin: bytes = b"", timeout: float = 30
+    ) -> Executed:
+        """Runs a command in a container."""
+
+
+class Compared(NamedTuple):
+    """For each variable whether the application's processes have the expected value (None: not known), and why.
+
+    `problem` says why nothing could be compared; all verdicts are then None. `by` is the interpreter that did it.
+    """
+
+    verdicts: Mapping[str, bool | None]
+    reasons: Mapping[str, str]
+    problem: str = ""
+    by: str = ""
+
+
+class Step(NamedTuple):
+    """A step of a talk with a mail server: tcp, tls, starttls, auth, mail, rset or quit.
+
+    `ok` is None for one that was not done. `code` is the server's reply code, `detail` its text with user and
+    password masked.
+    """
+
+    name: str
+    ok: bool | None
+    code: int | None
+    detail: str
+    milliseconds: int
+
+
+class Talk(NamedTuple):
+    """What became of a talk; `problem` says why there was none. `source` tells whose environment held the
+    credentials.
+    """
+
+    steps: tuple[Step, ...]
+    problem: str = ""
+    by: str = ""
+    source: str = ""
+
+
+class Application(NamedTuple):
+    """An application's own settings: `settings` in clear, none of them secret, `secrets` as in Compared.
+
+    `source` is EMAIL or MAILERS (Django 6.1). `problem` says why they are not known.
+    """
+
+    settings: Mapping[str, Any]
+    secrets: Compared
+    source: str = ""
+    problem: str = ""
+
+
+Credential = str | bytes | None
+"""A name: read from the variable in the container. Bytes: the value itself, for one that the container does not have
+yet.
+"""
+
+
+class Probe:
+    """Asks one container of a pod. Denied passes through; whatever else stands in the way is told as a problem."""
+
+    def __init__(self, cluster: Executes, pod: str, container: str, timeout: float = _SECONDS) -> None:
+        self._cluster = cluster
+        self._pod = pod
+        self._container = container
+        self._timeout = timeout
+
+    def compare(self, expected: Mapping[str, bytes | None]) -> Compared:
+        """Compares the environment of the application's processes with `expected`; None expects a variable not to be
+        set.
+
+        Done by python3, node, or sh with openssl, whichever the image has first.
+        """
+        key = secrets.token_bytes(32)
+        digests = {name: None if value is None else _digest(key, value) for name, value in expected.items()}
+        task = {"key": key.hex(), "expected": digests}
+        result, by, problem = self._ask(
+            [
+                _python("compare", task),
+                _node("compare", task),
+                lambda: _shell("compare", _shell_task(key, digests)),
+            ]
+        )
+        return _compared(expected, result, by, problem)
+
+    def connect(
+        self,
+        host: str,
+        port: int,
+        security: Security,
+        *,
+        user: Credential = None,
+        password: Credential = None,
+        sender: str = "",
+        authority: str = "",
+        seconds: float = 5,
+        clear: bool = False,
+    ) -> Talk:
+        """Talks to a mail server from the container: TCP, TLS, AUTH, MAIL FROM, RSET, QUIT. No mail is sent, and
+        without `sender` there is no MAIL FROM.
+
+        The certificate has to be one that the container trusts: its own store, SSL_CERT_FILE, or `authority`, a file
+        there. There is no AUTH without TLS unless `clear` asks for it. `seconds` is for each answer. Where the image
+        has neither python3 nor node, openssl tries TLS alone. Raises InputError for a host or sender that cannot be
+        one.
+        """
+        address = parseaddr(sender)[1] if sender.isprintable() else ""
+        if not _HOST.fullmatch(host) or not 0 < port < 65536:
+            raise InputError(f"{host!r}:{port} is no mail server; give a host name and a port")
+        if sender and not _ADDRESS.fullmatch(address):
+            raise InputError(f"{sender!r} is no sender's address; give one like noreply@example.fr")
+        task = {
+            "host": host,
+            "port": port,
+            "security": security.value,
+            "user": _credential(user),
+            "password": _credential(password),
+            "sender": address,
+            "authority": authority,
+            "seconds": seconds,
+            "clear": clear,
+        }
+        questions = [_python("connect", task), _node("connect", task)]
+        if security is not Security.NONE and "\n" not in authority:
+            lines = (host, str(port), security.value, authority, f"{seconds:.0f}")
+            questions.append(lambda: _shell("connect", "".join(f"{line}\n" for line in lines)))
+        result, by, problem = self._ask(questions)
+        if "client" in result:
+            return Talk(_by_openssl(str(result["client"]), security), "", by)
+        steps = result.get("steps")
+        if not isinstance(steps, list):
+            return Talk((), problem or "the probe gave no steps", by)
+        return Talk(tuple(Step(*each) for each in steps), "", by, str(result.get("source", "")))
+
+    def django(self, expected: Mapping[str, bytes]) -> Application:
+        """The mail settings of a Django application, as its own code makes them in this container.
+
+        `expected` holds what EMAIL_HOST_USER and EMAIL_HOST_PASSWORD should be, as far as that is known.
+        """
+        key = secrets.token_bytes(32)
+        task = {"key": key.hex(), "expected": {name: _digest(key, value) for name, value in expected.items()}}
+        result, by, problem = self._ask([_application("django_settings", task)])
+        settings = result.get("settings")
+        if not isinstance(settings, dict):
+            problem = problem or "the probe gave no settings"
+            return Application({}, _compared(expected, {}, by, problem), "", problem)
+        return Application(settings, _compared(expected, result, by, ""), str(result.get("source", "")))
+
+    def _ask(self, questions: Sequence[_Question]) -> tuple[dict[str, Any], str, str]:
+        """The first result, the interpreter that gave it, and why there is none."""
+        missing = []
+        problem = ""
+        for question in questions:
+            command, stdin = question()
+            try:
+                done = self._cluster.exec(self._pod, self._container, command, stdin, self._timeout)
+            except Unreachable as error:
+                return {}, "", str(error)
+            result = _result(done.out)
+            if result is not None and "problem" not in result:
+                return result, command[0], ""
+            if result is not None:
+                problem = problem or str(result["problem"])
+            elif done.code in (NOT_FOUND, NOT_EXECUTABLE):
+                missing.append(command[0] if command[0] != "sh" else "sh with openssl")
+            else:  # what it wrote may quote anything
+                problem = problem or f"{command[0]} ended with {done.code} and without a result"
+        return {}, "", problem or f"the image has no {' and no '.join(missing)}"
+
+
+_Question = Callable[[], tuple[Sequence[str], bytes]]
+
+
+def _python(name: str, task: object) -> _Question:
+    return lambda: (loader.PYTHON, _framed(_python_script(name)) + _framed(json.dumps(task)))
+
+
+def _application(name: str, task: object) -> _Question:
+    wrapped = f"SOURCE = {_python_script(name)!r}\nexec(SOURCE)"
+    return lambda: (loader.APPLICATION_PYTHON, _framed(wrapped) + _framed(json.dumps(task)))
+
+
+def _node(name: str, task: object) -> _Question:
+    return lambda: (loader.NODE, _framed(_text("processes.js") + _text(f"{name}.js")) + _framed(json.dumps(task)))
+
+
+def _shell(name: str, lines: str) -> tuple[Sequence[str], bytes]:
+    script = base64.b64encode(_text(f"{name}.sh").encode())
+    return loader.SHELL, script + b"\n" + lines.encode()
+
+
+def _shell_task(key: bytes, digests: Mapping[str, str | None]) -> str:
+    """HMAC by hand (RFC 2104), so that no key is on a command line in the container either."""
+    padded = key.ljust(_BLOCK, b"\0")
+    blocks = ("".join(f"\\{byte ^ mask:03o}" for byte in padded) for mask in (0x36, 0x5C))
+    named = (f"{name} {digest or '-'}" for name, digest in digests.items() if _SHELL_NAME.fullmatch(name))
+    return "".join(f"{line}\n" for line in (*blocks, *named, ""))
+
+
+def _framed(text: str) -> bytes:
+    """A text after a line with its length: a reader needs no end of stdin, which older servers cannot give."""
+    data = text.encode()
+    return b"%d\n" % len(data) + data
+
+
+@functools.cache
+def _text(name: str) -> str:
+    return (resources.files("helmmail.cluster.probes") / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _python_script(name: str) -> str:
+    """A script with the module that it imports in place of the import."""
+    return _text("processes.py") + _INLINED.sub("", _text(f"{name}.py"))
+
+
+def _digest(key: bytes, value: bytes) -> str:
+    return hmac.new(key, value, hashlib.sha256).hexdigest()
+
+
+def _credential(value: Credential) -> dict[str, str] | None:
+    if value is None:
+        return None
+    return {"variable": value} if isinstance(value, str) else {"value": value.decode("utf-8", "replace")}
+
+
+def _result(output: bytes) -> dict[str, Any] | None:
+    """The JSON after the last marker: an application's code may print around it."""
+    for line in reversed(output.decode("utf-8", "replace").splitlines()):
+        if line.startswith(MARKER):
+            try:
+                result = json.loads(line[len(MARKER) :])
+            except ValueError:
+                return None
+            return result if isinstance(result, dict) else None
+    return None
+
+
+def _compared(names: Mapping[str, object], result: Mapping[str, Any], by: str, problem: str) -> Compared:
+    results = result.get("results")
+    verdicts: dict[str, bool | None] = {}
+    reasons = {}
+    for name in names:
+        found = results.get(name) if isinstance(results, dict) else None
+        verdict, why = (
+            found if isinstance(found, list) and len(found) == 2 else (None, problem or f"{by} gave no answer")
+        )
+        verdicts[name] = verdict if isinstance(verdict, bool) else None
+        reasons[name] = str(why)
+    return Compared(verdicts, reasons, problem, by)
+
+
+_OPENSSL = {
+    "verified": (True, "certificate verified"),
+    "refused": (False, "connection refused"),
+    "silent": (False, "no answer in time"),
+    "unknown": (False, "the name does not resolve"),
+    "no STARTTLS": (False, "the server does not offer it"),
+    "no TLS": (False, "no TLS"),
+}
+
+
+def _by_openssl(said: str, security: Security) -> tuple[Step, ...]:
+    kind, _, reason = said.partition(": ")
+    ok, words = _OPENSSL.get(kind, (False, f"the certificate is not accepted: {reason}"))
+    step = "tls" if security is Security.IMPLICIT else "starttls"
+    at_tcp = kind in ("refused", "silent", "unknown")
+    steps = [Step("tcp", not at_tcp, None, words if at_tcp else "connected", 0)]
+    if not at_tcp:
+        steps.append(Step(step, ok, None, words, 0))
+    why = "openssl alone cannot; the image has neither python3 nor node"
+    done = {each.name for each in steps}
+    rest = ("tls", "starttls", "auth", "mail", "rset", "quit")
+    return (*steps, *(Step(name, None, None, why, 0) for name in rest if name not in done))

@@ -1,0 +1,183 @@
+"""Following several kinds of objects at once, whatever happens to the connections."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from helmmail.cluster.errors import Unreachable
+from helmmail.cluster.objects import Object
+from helmmail.cluster.transport import Answer, Transport
+
+Event = tuple[str, str, Object]
+"""Which resource, ADDED, MODIFIED or DELETED, and the object."""
+Snapshot = Callable[[str], tuple[list[Object], str] | None]
+Check = Callable[[Answer, str, str], None]
+
+_SERVER_SECONDS = 240
+"""How long the server keeps one watch open; then the next follows from the last version seen."""
+_SLACK = 15.0
+"""Seconds of silence after that until a connection is taken as dead."""
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+_STEADY = 10.0
+"""Seconds after which the end of a watch is no failure."""
+_LIST_ANEW = frozenset({404, 410})
+
+
+class Watching:
+    """One thread a resource, each with one connection; all report into one queue."""
+
+    def __init__(self, transport: Transport, paths: Mapping[str, str], snapshot: Snapshot, check: Check) -> None:
+        self._transport = transport
+        self._paths = paths
+        self._snapshot = snapshot
+        self._check = check
+        self._queue: queue.SimpleQueue[Event | Exception | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._open: dict[str, Any] = {}
+        self._unread: dict[str, Unreachable | None] = dict.fromkeys(paths)
+        self._until = 0.0
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        """The events of `timeout` seconds. Ends earlier where the cluster knows none of the kinds.
+
+        Raises Denied, and Unreachable at the end if a kind could not be listed once: silence would look like an empty
+        list.
+        """
+        self._until = time.monotonic() + timeout
+        running = len(self._paths)
+        for resource in self._paths:
+            threading.Thread(target=self._run, args=(resource,), daemon=True, name=f"watch {resource}").start()
+        try:
+            while running and (left := self._until - time.monotonic()) > 0:
+                try:
+                    told = self._queue.get(timeout=left)
+                except queue.Empty:
+                    break
+                if isinstance(told, Exception):
+                    raise told
+                if told is None:
+                    running -= 1
+                else:
+                    yield told
+            for resource, error in list(self._unread.items()):
+                raise error or Unreachable(f"{self._transport.server}: no list of {resource} within {timeout:.0f} s")
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._stop.set()
+        with self._lock:
+            for response in self._open.values():
+                _shut(response)
+
+    def _run(self, resource: str) -> None:
+        try:
+            self._follow(resource)
+        except Exception as error:  # noqa: BLE001 (for the thread that asked)
+            self._queue.put(error)
+        self._queue.put(None)
+
+    def _follow(self, resource: str) -> None:
+        known: dict[str, Object] = {}
+        version = ""
+        failures = 0
+        while not self._stop.is_set():
+            started = time.monotonic()
+            try:
+                if not version:
+                    found = self._snapshot(resource)
+                    self._unread.pop(resource, None)
+                    if found is None:
+                        return
+                    version = self._tell_changes(resource, known, *found)
+                version = self._watch(resource, known, version)
+            except Unreachable as error:  # until the time is up: a rollout goes on while its API server restarts
+                if resource in self._unread:
+                    self._unread[resource] = error
+            if time.monotonic() - started > _STEADY:
+                failures = 0
+            self._stop.wait(_PAUSES[min(failures, len(_PAUSES) - 1)] * random.uniform(0.8, 1.2))  # noqa: S311
+            failures += 1
+
+    def _tell_changes(self, resource: str, known: dict[str, Object], items: list[Object], version: str) -> str:
+        now = {_key(item): item for item in items}
+        for key in known.keys() - now.keys():
+            self._queue.put((resource, "DELETED", known.pop(key)))
+        for key, item in now.items():
+            before = known.get(key)
+            if before is None or _version(before) != _version(item):
+                known[key] = item
+                self._queue.put((resource, "ADDED" if before is None else "MODIFIED", item))
+        return version
+
+    def _watch(self, resource: str, known: dict[str, Object], version: str) -> str:
+        """Follows one connection to its end; the version to go on from, "" where the list has to be read anew."""
+        seconds = max(1, min(_SERVER_SECONDS, int(self._until - time.monotonic()) + 1))
+        query: dict[str, str | int] = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": seconds,
+        }
+        response = self._transport.open(self._paths[resource], query, timeout=seconds + _SLACK)
+        with self._lock:
+            self._open[resource] = response
+        try:
+            if self._stop.is_set() or response.status in _LIST_ANEW:
+                return ""
+            if response.status != 200:
+                self._check(Answer(response.status, _json(response.data)), "watch", resource)
+            return self._read(resource, known, version, response)
+        finally:
+            with self._lock:
+                self._open.pop(resource, None)
+            response.close()
+
+    def _read(self, resource: str, known: dict[str, Object], version: str, response: Any) -> str:
+        from urllib3.exceptions import HTTPError
+
+        with contextlib.suppress(HTTPError, OSError, ValueError):  # dropped, or cut off within a line
+            for line in response:
+                event = json.loads(line)
+                kind, item = event["type"], event["object"]
+                if self._stop.is_set() or kind == "ERROR":
+                    return ""  # most often 410 Gone; the list shows what was missed
+                version = _version(item) or version
+                if kind == "BOOKMARK":
+                    continue
+                if kind == "DELETED":
+                    known.pop(_key(item), None)
+                else:
+                    known[_key(item)] = item
+                self._queue.put((resource, kind, item))
+        return version
+
+
+def _key(item: Object) -> str:
+    metadata = item.get("metadata") or {}
+    return str(metadata.get("uid") or metadata.get("name"))
+
+
+def _version(item: Object) -> str:
+    return str((item.get("metadata") or {}).get("resourceVersion") or "")
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _shut(response: Any) -> None:
+    """Wakes the thread that reads: closing alone would wait for it."""
+    with contextlib.suppress(Exception):
+        response.shutdown()

@@ -1,0 +1,96 @@
+"""What a rung says, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from helmmail.cluster.deployers import Record
+from helmmail.cluster.probe import Application, Compared, Talk
+from helmmail.model import Verdict
+from helmmail.verification.rules import Rule
+from helmmail.verification.target import Options
+from helmmail.verification.view import View
+
+
+class Judgement(NamedTuple):
+    """The answer to one question. `advice` says what to do about it, `commands` are for pasting."""
+
+    verdict: Verdict
+    evidence: str
+    advice: str = ""
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What was found within one container of a workload. A reason stands for what could not be found out.
+
+    `needed` are the steps of the connection that have to succeed, `server` is where it went.
+    """
+
+    workload: str
+    pod: str
+    container: str
+    process: Compared | str = ""
+    application: Application | str = ""
+    connection: Talk | str = ""
+    server: str = ""
+    needed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.workload}: pod {self.pod}, container {self.container}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the rungs judge."""
+
+    view: View
+    inside: tuple[Inside, ...] = ()
+    records: Mapping[str, Record | str] = field(default_factory=lambda: MappingProxyType({}))
+    """The deployers' own records by what they are called; a reason for those that could not be read."""
+
+    def commands(self, *words: str) -> tuple[str, ...]:
+        """A kubectl command for the target's cluster."""
+        import shlex
+
+        target = self.view.target
+        context = ["--context", target.context] if target.context else []
+        namespace = ["--namespace", target.namespace] if target.namespace else []
+        return (shlex.join(["kubectl", *context, *namespace, *words]),)
+
+
+class Rung(Protocol):
+    """A module below `rungs`."""
+
+    ID: str
+    RULES: tuple[Rule, ...]
+
+    def climbed(self, options: Options) -> bool:
+        """Whether the rung has anything to say in a run."""
+
+    def judge(self, evidence: Evidence, options: Options) -> Iterable[Judgement]:
+        """Its answers."""
+
+
+def after_deploy(options: Options) -> bool:
+    """For rungs that ask about what is deployed."""
+    return not options.before_deploy
+
+
+def unread(view: View, *resources: str) -> list[Judgement]:
+    """An unknown for each kind that could not be listed."""
+    return [
+        Judgement(Verdict.UNKNOWN, why, "Let this account read it: `helmmail verify --print-rbac` prints the Role")
+        for why in view.snapshot.refused(*resources)
+    ]
+
+
+def nothing_seen(view: View) -> list[Judgement]:
+    """An unknown where no workload that carries mail settings was seen: a rung about none proves nothing."""
+    if view.senders:
+        return []
+    return [Judgement(Verdict.UNKNOWN, f"no workload of release {view.target.release} with mail settings was seen")]

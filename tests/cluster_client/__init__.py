@@ -1,0 +1,1 @@
+"""Tests of the way to a cluster and of the probes in its containers."""
