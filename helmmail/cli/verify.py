@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import re
 import sys
 import threading
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from helmmail.cli.common import Workspace
+from helmmail.cli.duration import Duration
 from helmmail.cli.output import choose, color_option, command_line, echo, options, print_report, report_options
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, merge_errors
 from helmmail.model import Check, Verdict
@@ -27,23 +27,6 @@ if TYPE_CHECKING:
 
 _ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.SKIPPED)
 _WORDS = {Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown", Verdict.PASS: "passed", Verdict.SKIPPED: "skipped"}
-_DURATION = re.compile(r"(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s)?")
-
-
-class _Duration(click.ParamType[float]):
-    """A duration as helm and kubectl take it (`5m`, `1h30m`), in seconds; a bare number is seconds."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        text = str(value)
-        if text.isdigit():
-            return float(text)
-        match = _DURATION.fullmatch(text)
-        if not text or match is None:
-            self.fail(f"'{text}' is no duration; write it as 90s, 5m or 1h30m", param, ctx)
-        hours, minutes, seconds = (int(match[unit] or 0) for unit in "hms")
-        return float(hours * 3600 + minutes * 60 + seconds)
 
 
 _target_options = options(
@@ -65,7 +48,7 @@ _target_options = options(
 )
 _ladder_options = options(
     click.option("--wait", "waits", is_flag=True, help="Follow the rollout until it is done."),
-    click.option("--timeout", type=_Duration(), default="5m", show_default=True, help="How long --wait waits."),
+    click.option("--timeout", type=Duration(), default="5m", show_default=True, help="How long --wait waits."),
     click.option("--before-deploy", is_flag=True, help="Only what can be known before: Secrets, port, TLS, AUTH."),
     click.option("--exec", "execute", is_flag=True, help="Look into a pod of each workload: process and application."),
     click.option("--connect", is_flag=True, help="Call the mail server from a pod of each workload; nothing is sent."),

@@ -166,7 +166,7 @@ class Probe:
         }
         questions = [_python("connect", task), _node("connect", task)]
         if security is not Security.NONE and "\n" not in authority:
-            lines = (host, str(port), security.value, authority, f"{seconds:.0f}")
+            lines = (host, str(port), security.value, authority, f"{max(1, seconds):.0f}")
             questions.append(lambda: _shell("connect", "".join(f"{line}\n" for line in lines)))
         result, by, problem = self._ask(questions)
         if "client" in result:

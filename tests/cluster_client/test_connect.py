@@ -180,8 +180,8 @@ def test_a_server_without_starttls(container: Container, servers: Servers, by: s
 
 @pytest.mark.parametrize("by", TALKERS)
 def test_starttls_on_the_port_of_implicit_tls_and_the_reverse(container: Container, servers: Servers, by: str) -> None:
-    assert talk(container, by, servers.implicit, seconds=1).steps[0].ok is False
-    tls = talk(container, by, servers.starttls, Security.IMPLICIT, seconds=1).steps[1]
+    assert talk(container, by, servers.implicit, seconds=0.4).steps[0].ok is False
+    tls = talk(container, by, servers.starttls, Security.IMPLICIT, seconds=0.4).steps[1]
     assert (tls.name, tls.ok) == ("tls", False)
 
 
@@ -231,10 +231,10 @@ def test_a_closed_a_silent_and_an_unknown_server(container: Container, by: str) 
     assert (refused[0].ok, refused[0].detail.lower()) == (False, "connection refused")
     assert [each.ok for each in refused[1:]] == [None] * 6
     with dropping_port() as port:
-        dropped = talk(container, by, port, host="127.0.0.1", seconds=1).steps[0]
+        dropped = talk(container, by, port, host="127.0.0.1", seconds=0.5).steps[0]
     assert dropped.ok is False
-    assert dropped.detail == "no answer within 1 s"
-    assert 900 < dropped.milliseconds < 2500
+    assert dropped.detail == "no answer within 0.5 s"
+    assert 450 < dropped.milliseconds < 2000
     unknown = talk(container, by, 587, host="mail.invalid").steps[0]
     assert (unknown.ok, unknown.detail) == (False, "the name mail.invalid does not resolve")
 

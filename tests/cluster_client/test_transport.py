@@ -254,7 +254,7 @@ def test_a_watch_goes_on_where_it_was_cut(way: Way) -> None:
         return (200, watches.pop(0)) if "watch" in query else listing(items("a"))
 
     with api(way.authority, answer) as server:
-        seen = [(kind, each["metadata"]["name"]) for _, kind, each in way.connect(server.port).watch(["v1/pods"], 1.5)]
+        seen = [(kind, each["metadata"]["name"]) for _, kind, each in way.connect(server.port).watch(["v1/pods"], 0.9)]
         versions = [query["resourceVersion"] for _, query in server.asked if "watch" in query]
         lists = [query for path, query in server.asked if path != "/version" and "watch" not in query]
     assert seen == [("ADDED", "a"), ("ADDED", "b"), ("MODIFIED", "b")]
@@ -274,7 +274,7 @@ def test_a_watch_that_is_too_far_behind_lists_anew(way: Way, gone: Any) -> None:
         return watches.pop(0) if "watch" in query else lists.pop(0)
 
     with api(way.authority, answer) as server:
-        seen = [(kind, each["metadata"]["name"]) for _, kind, each in way.connect(server.port).watch(["v1/pods"], 1.5)]
+        seen = [(kind, each["metadata"]["name"]) for _, kind, each in way.connect(server.port).watch(["v1/pods"], 0.9)]
     assert seen == [("ADDED", "a"), ("ADDED", "b"), ("ADDED", "c"), ("DELETED", "c"), ("MODIFIED", "a"), ("ADDED", "d")]
 
 
