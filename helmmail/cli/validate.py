@@ -24,7 +24,7 @@ from helmmail.settings.manifest import may_make_secrets
 from helmmail.settings.provider import Provider
 from helmmail.settings.reader import Reader
 from helmmail.validation import engine
-from helmmail.validation.django.blocks import check_django_blocks
+from helmmail.validation.django.blocks import Projects, check_django_blocks
 from helmmail.validation.ignore import Judged, judge
 from helmmail.validation.leftover import mentions
 from helmmail.validation.merged import check_schemas
@@ -124,6 +124,7 @@ class _Validation:
         """All findings, after the user's answers to them. Raises InputError for files that cannot be read."""
         workspace = self._workspace
         documents = self._documents()
+        projects = Projects(workspace.inventory.root, self._settings_modules())
         context = Context(
             owner=workspace.providers.owner,
             source=self._source,
@@ -132,13 +133,14 @@ class _Validation:
             target=self._target,
             verified_domains=frozenset(workspace.config.verified_domains),
             secrets_of=self._secrets(),
+            decides_tls=projects.decides_tls,
         )
         subjects = engine.read_subjects(self._environments, workspace.read, self.reader)
         speaking = [each for each in documents if MAIL.search(each.text) or self._names_source(each.text)]
         findings = [
             *workspace.warnings,
             *engine.check(subjects, speaking, context),
-            *check_django_blocks(subjects, workspace.inventory.root, self._settings_modules()),
+            *check_django_blocks(subjects, projects),
             *check_schemas(self._environments, workspace.read, self._schemas),
         ]
         return judge(findings, workspace.config.rules, self._known, [each.path for each in documents])

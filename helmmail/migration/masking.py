@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -13,10 +12,10 @@ from helmmail.lazy import pattern
 from helmmail.redact import MASK, is_credential, mask_url
 from helmmail.settings.manifest import is_encrypted
 
-# Text that no node covers: comments, dotenv lines, what stands in block scalars. `name: value` or `name=value`.
-_ASSIGNMENT = pattern(
-    r"(?P<name>[A-Za-z_][\w.\-]*)(?P<equals>[\"']?\s*[:=]\s*)(?P<value>\"(?:\\.|[^\"\\])*\"|'[^']*'|[^\s\"'{\[|>&!*][^\r\n]*)"
-)
+# Text that no node covers: comments, dotenv lines, what stands in block scalars and in strings (JSON, a command's
+# arguments). `name: value` or `name=value`.
+_NAME = pattern(r"(?P<name>[A-Za-z_][\w.\-]*)\\*[\"']?\s*[:=]\s*")
+_VALUE = pattern(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|[^\s\"'{\[|>&!*][^\r\n]*")
 _HARMLESS = frozenset({"true", "false", "null", "~", '""', "''", "none", "|", ">", "|-", ">-"})
 _EXPRESSION = pattern(r"[\"']?(?:\{\{.*\}\}|\$\{[^}]*\}|\$\(\w+\))[\"']?")
 
@@ -63,7 +62,14 @@ class Concealer:
 @lru_cache(4096)
 def _without_credentials(line: str) -> str:
     """A line without what its own text gives away; remembered, as environments share most of their lines."""
-    return mask_url(_ASSIGNMENT.sub(_conceal, line))
+    shown: list[str] = []
+    done = 0
+    for match in _NAME.finditer(line):
+        value = _VALUE.match(line, match.end()) if match.end() > done and is_credential(match["name"]) else None
+        if value is not None:
+            shown += line[done : match.end()], _concealed(value[0])
+            done = value.end()
+    return mask_url("".join([*shown, line[done:]]))
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -77,13 +83,10 @@ def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _conceal(match: re.Match[str]) -> str:
-    value = match["value"]
-    if not is_credential(match["name"]) or value.lower() in _HARMLESS or value == MASK:
-        return match[0]
-    if _EXPRESSION.fullmatch(value):
-        return match[0][: match.start("value") - match.start()] + _conceal_defaults(value)
-    return f"{match['name']}{match['equals']}{MASK}"
+def _concealed(value: str) -> str:
+    if value.lower() in _HARMLESS or value == MASK:
+        return value
+    return _conceal_defaults(value) if _EXPRESSION.fullmatch(value) else MASK
 
 
 # Texts in an expression, where a credential may stand as a default.

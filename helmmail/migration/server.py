@@ -69,7 +69,7 @@ def _host(draft: Draft) -> None:
 
 
 def _url(draft: Draft, match: re.Match[str], host: str, text: str) -> str:
-    schemes = draft.block.schemes
+    schemes = tuple(each for each in draft.block.schemes if each.on_port in (None, draft.port))
     current = url_scheme(schemes, match)
     fits = current is not None and current.security is draft.security
     able = [each for each in schemes if each.security is draft.security]

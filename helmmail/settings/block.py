@@ -17,9 +17,10 @@ IMPLICIT_PORTS = frozenset({465, 2465})
 """Ports that take TLS from the first byte: 465 (RFC 8314, section 7.3), 2465 by the providers' custom."""
 STARTTLS_PORTS = frozenset({25, 587, 2525, 2587})
 
+_PORT = pattern(r"0*[0-9]{1,5}")
 HOST_PORT = pattern(r"(?P<host>\[[0-9A-Za-z:.-]+\]|[^:/\s@?#\[\]]+)(?::(?P<port>\d{1,5}))?")
 _URL = pattern(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:(?P<userinfo>(?:\{\{[^{}]*\}\}|[^@/?#\s{]|\{(?!\{))*+)@)?"
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:(?P<userinfo>(?:\{\{[^{}]*\}\}|[^/?#\s{]|\{(?!\{))*)@)?"
     r"(?P<host>\[[^\]]+\]|[^:/?#\s]+)(?::(?P<port>\d{1,5}))?(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?",
     re.IGNORECASE,
 )
@@ -107,7 +108,7 @@ class Block:
         """The port that is written, or that the dialect takes without one."""
         text = self.literal("port")
         if text is not None:
-            return int(text) if text.strip().isdigit() else None
+            return port_number(text)
         if "port" not in self.settings and self.host_role != "host":
             host = self.host_text(self.host_entry)
             match = server(self.host_role, host) if host else None
@@ -154,8 +155,11 @@ class Block:
         return flag.fits(value.text, mode)
 
     def _is_set_elsewhere(self, name: Name) -> bool:
-        """Whether another name of the same setting stands, which then says what it is."""
-        return any(other.same_as == "/".join(name) and entries for other, entries in self.flags.values())
+        """Whether another name of the same setting stands, which then says what it is: more than its own default."""
+        return any(
+            other.same_as == "/".join(name) and entries and entries[-1].value.text.lower() != other.default
+            for other, entries in self.flags.values()
+        )
 
     def is_doubtful(self, flag: Flag, text: str) -> bool:
         """Whether a flag's text leaves open what it means.
@@ -204,6 +208,12 @@ def clear_credentials(blocks: Iterable[Block]) -> list[tuple[int, int]]:
     return found
 
 
+def port_number(text: str) -> int | None:
+    """A port's number as written; None for what is no number that a port could have (more digits than five)."""
+    match = _PORT.fullmatch(text.strip())
+    return int(match[0]) if match is not None else None
+
+
 def port_security(port: int | None) -> Security | None:
     """The TLS mode that a port stands for by custom."""
     if port in IMPLICIT_PORTS:
@@ -220,9 +230,9 @@ def url_scheme(schemes: Iterable[UrlScheme], match: re.Match[str]) -> UrlScheme 
     """The first of a dialect's schemes that a URL is written in."""
     query = url_query(match)
     for scheme in schemes:
-        if scheme.scheme == match["scheme"].lower() and all(
-            query.get(key, "").lower() == value.lower() for key, value in scheme.query.items()
-        ):
+        if scheme.scheme != match["scheme"].lower() or (scheme.on_port and str(scheme.on_port) != match["port"]):
+            continue
+        if all(query.get(key, "").lower() == value.lower() for key, value in scheme.query.items()):
             return scheme
     return None
 

@@ -101,12 +101,13 @@ class Switch(NamedTuple):
 
 
 class UrlScheme(NamedTuple):
-    """What a URL's scheme, with a query key or without, says about TLS."""
+    """What a URL's scheme, with a query key or on a port or without, says about TLS."""
 
     scheme: str
     security: Security
     query: Mapping[str, str]
     port: int | None
+    on_port: int | None = None
 
 
 @dataclass(eq=False, repr=False)
@@ -187,7 +188,9 @@ def _parts(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[s
 def read_schemes(data: Mapping[str, Any]) -> tuple[UrlScheme, ...]:
     """The URL schemes of a profile, in its order of preference."""
     return tuple(
-        UrlScheme(each["scheme"], Security(each["security"]), each.get("query", {}), each.get("port"))
+        UrlScheme(
+            each["scheme"], Security(each["security"]), each.get("query", {}), each.get("port"), each.get("on_port")
+        )
         for each in data.get("url", {}).get("schemes", ())
     )
 

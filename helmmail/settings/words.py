@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from helmmail.document.edit import is_true
-from helmmail.settings.block import HOST_PORT, Block, server
+from helmmail.settings.block import HOST_PORT, Block, port_number, server
 from helmmail.settings.branches import by_branch, near
 from helmmail.settings.carriers import Carrier, Entry, Form
 from helmmail.settings.dialect import HOST_ROLES, Generic, fold
@@ -39,8 +39,7 @@ class Words:
             for here in by_branch(carrier, hosts):
                 block = Block(carrier, generic.id, None, generic.schemes, here[-1], {role: here}, {})
                 self.adopt(block, stem, lambda: len(stems) == 1 and not claimed)
-                port = block.literal("port")
-                if port is not None and port.strip().isdigit() and int(port) in generic.other_ports:
+                if port_number(block.literal("port") or "") in generic.other_ports:
                     continue
                 # A host under an unusual name, with no other setting beside it, may feed anything.
                 if generic.host_stem(here[0].name, in_mail) is not None or len(block.settings) > 1:

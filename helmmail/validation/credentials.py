@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
 from helmmail import rules
 from helmmail.document.template import has_expressions
 from helmmail.document.tree import Kind, Node
+from helmmail.lazy import pattern
 from helmmail.model import Finding, Severity
 from helmmail.redact import MASK
 from helmmail.settings.block import Block, server
@@ -17,6 +19,15 @@ from helmmail.validation.subject import Context, at
 
 _REFERENCES = frozenset({"secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef", "fileKeyRef"})
 """What `valueFrom` may hold (Kubernetes' EnvVarSource)."""
+
+_LOOKUP = pattern(r"\$|%\(|<[^<>]+>$|vault:|ref\+|\{\{|(?:file|env|secret)://|os\.(?:environ|getenv)|(?:null|None)$")
+
+_SECRET_NAMED = pattern(
+    r"^[ \t-]*['\"]?(?:(?!secretKeyRef)\w*secret\w*|envFrom|valuesFrom)['\"]?[ \t]*:"
+    r"(?![^\n]*tls|[ \t]*(?:\"\"|''|\{\}|\[\]|null\b|~))",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A key that names a Secret, other than a reference's own and a certificate's."""
 
 
 def check_credentials(block: Block, context: Context) -> Iterator[Finding]:
@@ -60,8 +71,10 @@ def _in_clear(block: Block) -> Iterator[Finding]:
 
 
 def _is_lookup(text: str) -> bool:
-    """Whether a text only says where the credential is: `$VAR`, `$__file{...}`, `%(ENV)s`, `<path:...>`, `ref+...`."""
-    return text.startswith(("$", "%(", "<path:", "vault:", "ref+", "{{"))
+    """Whether a text only says where the credential is, as `$VAR`, `%(ENV)s`, `ref+...`, `file://...` do, or that none
+    is there (`<password>`, `null`).
+    """
+    return _LOOKUP.match(text) is not None
 
 
 def _half(block: Block, context: Context) -> Iterator[Finding]:
@@ -80,7 +93,7 @@ def _half(block: Block, context: Context) -> Iterator[Finding]:
         return
     provider = context.provider(block)
     env = block.shape is not None and not block.shape.is_native
-    cannot = provider is not None and provider.needs_auth and env
+    cannot = provider is not None and provider.needs_auth and env and not _may_come(block, role, context)
     wanted = _role_name(block, role)
     what = {"user": "user name"}.get(role, role)
     other = block.entry(role)
@@ -88,6 +101,20 @@ def _half(block: Block, context: Context) -> Iterator[Finding]:
     fix = f"give {other.name} its value" if other else f"add {wanted or f'the {what}'}"
     fix += f", or take {there.name} out where no login is needed"
     yield at(there, block.document, rules.HALF_CREDENTIALS, message, fix, Severity.ERROR if cannot else None)
+
+
+def _may_come(block: Block, role: str, context: Context) -> bool:
+    """Whether something may bring a credential that a block lacks: an empty text stands there to be replaced, its
+    name stands elsewhere, a Secret is named in the file, or the block is not all that its container gets.
+    """
+    carrier = block.carrier
+    whole = isinstance(carrier, (ListCarrier, MapCarrier)) and not (
+        isinstance(carrier, MapCarrier) and carrier.strings_only
+    )
+    if not whole or block.entry(role) is not None or _SECRET_NAMED.search(block.document.text):
+        return True
+    names = block.shape.order.get(role, ()) if block.shape is not None else ()
+    return any(name[-1] in block.document.text or context.is_named(name[-1]) for name in names)
 
 
 def _names(block: Block) -> set[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from helmmail import rules
 from helmmail.document.source import Document
@@ -54,10 +55,13 @@ def check(found: Sequence[Subject], documents: Sequence[Document], context: Cont
 
     `documents` are the files that speak of mail, or of the provider that is to be left, whatever they are.
     """
+    holders = {block.place.path for subject in found for block in subject.blocks}
+    texts = [document.text for document in documents if document.path not in holders]
+    context = replace(context, is_named=lambda name: any(name in text for text in texts))
     for subject in found:
         own = replace(context, secrets=context.secrets_of.get(subject.environment, {}))
         for block in subject.blocks:
-            yield from _of_block(block, own)
+            yield from _of_block(block, own, partial(context.decides_tls, subject.environment))
     lines = [Line(subject.environment, effective(block)) for subject in found for block in subject.blocks]
     yield from (odd_finding(line, setting) for line, setting in odd_ones(lines))
     yield from left_behind(found, context)
@@ -66,9 +70,9 @@ def check(found: Sequence[Subject], documents: Sequence[Document], context: Cont
         yield from _of_document(document, context, seen)
 
 
-def _of_block(block: Block, context: Context) -> Iterator[Finding]:
+def _of_block(block: Block, context: Context, decides_tls: Callable[[Block], bool | None]) -> Iterator[Finding]:
     yield from check_blocks([block])
-    yield from check_tls(block, context.owner)
+    yield from check_tls(block, context.owner, decides_tls)
     yield from check_credentials(block, context)
     yield from check_sender(block, context)
     yield from check_names(block, context)

@@ -36,7 +36,9 @@ class Context:
 
     `owner` gives the provider that a host belongs to; `source` is the provider that is to be left, `target` the one to
     be used, where it is known. `secrets_of` are the Secrets that each environment's files make, by name; `secrets`
-    those of the environment that is looked at. An empty `verified_domains` means that nobody said which are.
+    those of the environment that is looked at. `is_named` says whether a name stands in a file that holds no settings
+    block (a template, a Secret); `decides_tls` whether the application itself sets a TLS mode in an environment where a
+    block's flags do not (None: perhaps). An empty `verified_domains` means that nobody said which are.
     """
 
     owner: Callable[[str], Provider | None]
@@ -47,6 +49,8 @@ class Context:
     verified_domains: frozenset[str] = frozenset()
     secrets_of: Mapping[str, Mapping[str, Sequence[MadeSecret]]] = field(default_factory=dict)
     secrets: Mapping[str, Sequence[MadeSecret]] = field(default_factory=dict)
+    is_named: Callable[[str], bool] = lambda _: False
+    decides_tls: Callable[[str, Block], bool | None] = lambda *_: False
 
     def provider(self, block: Block) -> Provider | None:
         """The provider whose server a block names."""

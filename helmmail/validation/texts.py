@@ -11,6 +11,7 @@ from helmmail.document.source import Document
 from helmmail.document.tree import Kind, Node
 from helmmail.lazy import pattern
 from helmmail.model import Finding
+from helmmail.redact import MASK
 from helmmail.settings.block import Block
 from helmmail.settings.carriers import ListCarrier
 from helmmail.settings.provider import Provider
@@ -43,6 +44,7 @@ def _not_text(block: Block) -> Iterator[Finding]:
     if not isinstance(carrier, ListCarrier) or carrier.qualifier:
         return
     members = {entry.name for entry in block.members()}
+    secret = {entry.name for role in ("user", "password") for entry in block.settings.get(role, ())}
     for item in carrier.node.items:
         name, value = (item.get("name"), item.get("value")) if item.kind is Kind.MAP else (None, None)
         if name is None or value is None or value.kind is not Kind.SCALAR or value.style or name.value not in members:
@@ -52,6 +54,8 @@ def _not_text(block: Block) -> Iterator[Finding]:
         if not (reads_as_text(value.value) or is_null(value) or _DATE.match(value.value)):
             document = block.document
             text = document.text[value.start : value.end]
+            if name.value in secret:
+                text = MASK
             yield Finding(
                 rules.ENV_NOT_TEXT,
                 rules.RULES[rules.ENV_NOT_TEXT].severity,

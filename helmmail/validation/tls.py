@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from helmmail import rules
 from helmmail.document.edit import is_true
@@ -18,8 +19,19 @@ _CUSTOM = frozenset({587, 2587})
 """STARTTLS ports on which a server that offers implicit TLS has not been seen (RFC 8314, 3.3)."""
 
 
-def check_tls(block: Block, owner: Callable[[str], Provider | None] = lambda _: None) -> Iterator[Finding]:
-    """What is wrong with a block's TLS mode; `owner` gives the provider of a host, whose profile counts then."""
+_SAYS = frozenset({"starttls", "smtp+starttls", "smtps", "implicit", "force_tls", "none", "off", "plain", "no", "null"})
+"""Words that say their mode whatever the setting is called."""
+
+
+def check_tls(
+    block: Block,
+    owner: Callable[[str], Provider | None] = lambda _: None,
+    decided: Callable[[Block], bool | None] = lambda _: False,
+) -> Iterator[Finding]:
+    """What is wrong with a block's TLS mode; `owner` gives the provider of a host, whose profile counts then.
+
+    `decided` says whether the application itself sets a mode where no flag stands; None means perhaps.
+    """
     if block.host is None:
         return
     misread = [
@@ -39,19 +51,22 @@ def check_tls(block: Block, owner: Callable[[str], Provider | None] = lambda _: 
             rules.BOTH_TLS_FLAGS,
             f"{both.name}: implicit TLS and STARTTLS are both on, which no connection can be",
             "leave on the one that the port wants: implicit TLS on 465, STARTTLS on 587",
-            None if block.shape is not None else Severity.WARNING,
+            Severity.WARNING if _is_guessed(block) else None,
         )
         return
     provider = owner(block.host)
     port = block.port
     if block.host_role == "url" and "port" in block.settings:
         port = None  # nobody knows whether a port beside the URL belongs to it
-    modes = block.possible_security()
+    modes = _modes(block)
     if port is not None and provider is not None and provider.ports and port not in provider.ports:
         yield _not_offered(block, provider, port)
     elif port is not None and modes and not any(_works(mode, port, provider) for mode in modes):
-        yield _against(block, modes[0], port, provider)
-    elif not modes and any(entries for _, entries in block.flags.values()):
+        itself = False if _stands(block) or block.host_role == "url" else decided(block)
+        if not itself:
+            found = _against(block, modes[0], port, provider)
+            yield found if itself is False else found._replace(severity=Severity.WARNING)
+    elif not modes and _stands(block):
         entry = _flag_entry(block)
         yield at(
             entry, block.document, rules.TLS_UNCLEAR, f"{entry.name}: the TLS settings contradict one another",
@@ -59,6 +74,26 @@ def check_tls(block: Block, owner: Callable[[str], Provider | None] = lambda _: 
         )  # fmt: skip
     else:
         yield from _unclear(block)
+
+
+def _stands(block: Block) -> bool:
+    return any(entries for _, entries in block.flags.values())
+
+
+def _is_guessed(block: Block) -> bool:
+    """Whether TLS settings are read by the words in their names: what the application makes of them is not known."""
+    if block.shape is None or block.unclear:
+        return True
+    return any(entries and not flag.certain for flag, entries in block.flags.values())
+
+
+def _modes(block: Block) -> list[Security]:
+    """The modes that go with the settings. Beside a TLS setting that the dialect does not know, the application is
+    another one, so that the dialect's defaults for what is unset count no more.
+    """
+    if not _is_guessed(block) or block.host_role == "url":
+        return block.possible_security()
+    return replace(block, flags={name: flag for name, flag in block.flags.items() if flag[1]}).possible_security()
 
 
 def false_as_text(entry: Entry) -> Finding:
@@ -80,8 +115,8 @@ def _works(mode: Security, port: int, provider: Provider | None) -> bool:
 
 
 def _against(block: Block, mode: Security, port: int, provider: Provider | None) -> Finding:
-    entry = _flag_entry(block)
     wanted = (provider.security(port) if provider is not None else None) or port_security(port)
+    entry = _flag_entry(block, wanted)
     takes = _WORDS[wanted] if wanted is not None else "something else"
     whose = f" of {provider.id}" if provider is not None else ""
     unset = "" if any(entries for _, entries in block.flags.values()) else " (no setting says otherwise)"
@@ -100,9 +135,9 @@ def _against(block: Block, mode: Security, port: int, provider: Provider | None)
 
 
 def _is_unsure(block: Block) -> bool:
-    """Whether a flag holds a word that only some versions of the application read so."""
-    standing = ((flag, entries[-1].value.text.lower()) for flag, entries in block.flags.values() if entries)
-    return any(text in flag.unsure for flag, text in standing)
+    """Whether the settings are guessed at, or one has a word that only some versions of the application read so."""
+    texts = ((flag, entries[-1].value.text if entries else str(flag.default)) for flag, entries in block.flags.values())
+    return _is_guessed(block) or any(text.lower() in flag.unsure for flag, text in texts)
 
 
 def _port_for(mode: Security, provider: Provider | None) -> int | None:
@@ -128,11 +163,15 @@ def _not_offered(block: Block, provider: Provider, port: int) -> Finding:
     )
 
 
-def _flag_entry(block: Block) -> Entry:
-    """The entry that says the mode: the last flag that stands, else the port, else the host."""
-    standing = [entries[-1] for _, entries in block.flags.values() if entries]
-    on = [entry for entry in standing if is_true(entry.value.literal or "")]
-    return (on or standing or [block.entry("port") or block.host_entry])[-1]
+def _flag_entry(block: Block, wanted: Security | None = None) -> Entry:
+    """The entry that says the mode: the last flag that is on, else the one that would say `wanted` if it were on, else
+    the last that stands, else the port, else the host.
+    """
+    standing = [(flag, entries[-1]) for flag, entries in block.flags.values() if entries]
+    on = [entry for _, entry in standing if is_true(entry.value.literal or "")]
+    meant = [entry for flag, entry in standing if wanted is not None and _side(flag) is wanted]
+    others = [entry for _, entry in standing] or [block.entry("port") or block.host_entry]
+    return (on or meant or others)[-1]
 
 
 def _both_on(block: Block) -> Entry | None:
@@ -154,7 +193,7 @@ def _side(flag: Flag) -> Security | None:
 
 
 def _unclear(block: Block) -> Iterator[Finding]:
-    doubtful = list(block.unclear) if not any(entries for _, entries in block.flags.values()) else []
+    doubtful = [] if _stands(block) else [entry for entry in block.unclear if not _says(entry)]
     for flag, entries in block.flags.values():
         if entries and entries[-1].value.form is Form.LITERAL and block.is_doubtful(flag, entries[-1].value.text):
             doubtful.append(entries[-1])
@@ -165,3 +204,8 @@ def _unclear(block: Block) -> Iterator[Finding]:
                 f"{entry.name}: {entry.value.literal} does not say whether it means implicit TLS or STARTTLS",
                 "look it up in the application's documentation",
             )  # fmt: skip
+
+
+def _says(entry: Entry) -> bool:
+    text = (entry.value.literal or "").lower()
+    return text in _SAYS or is_true(text) is False

@@ -21,12 +21,14 @@ _HERE = Path(__file__).parent
 Profiles = list[dict[str, Any]]
 
 
-def load(kind: str) -> Profiles:
-    """The data of every profile of a kind (`providers` or `dialects`), in the order of their file names."""
-    with os.scandir(_HERE / kind) as entries:
+def load(kind: str, home: Path = _HERE) -> Profiles:
+    """The data of every file of a kind (`providers`, `dialects`, or another folder of `home`), in the order of their
+    names.
+    """
+    with os.scandir(home / kind) as entries:
         files = sorted((entry for entry in entries if entry.name.endswith(".yaml")), key=lambda entry: entry.name)
     stamps = [(entry.name, entry.stat().st_mtime_ns, entry.stat().st_size) for entry in files]
-    cache = _HERE / "__pycache__" / f"{kind}.{sys.implementation.cache_tag}.bin"
+    cache = home / "__pycache__" / f"{kind}.{sys.implementation.cache_tag}.bin"
     try:
         stored: tuple[object, Profiles] = marshal.loads(cache.read_bytes())  # noqa: S302 (written here, beside the code)
         if stored[0] == stamps:

@@ -20,40 +20,75 @@ DIALECTS = frozenset({"django", "django-lasuite", "dj-email-url"})
 """The dialects of applications whose mail settings a Django settings module takes."""
 
 
-def check_django_blocks(
-    subjects: Sequence[Subject], root: str, configured: Mapping[str, str | None]
-) -> Iterator[Finding]:
-    """What no setting of the application takes, where its Django project is in the repository below `root`.
+class Projects:
+    """The Django projects of a repository.
 
-    `configured` gives each environment's settings module, a path or a dotted name, where helmmail.yaml says. Nothing
-    is said where there is none, or several and nobody says which. Raises InputError for a configured one that is not
-    there.
+    `root` is the folder below which they are; `configured` gives each environment's settings module, a path or a
+    dotted name, where helmmail.yaml says.
     """
-    blocks = [(each.environment, block) for each in subjects for block in each.blocks if block.dialect in DIALECTS]
-    if not blocks:
-        return
-    from helmmail.validation.django.check import check_django, read_settings
 
-    found: dict[tuple[str | None, str | None], tuple[SettingsModule, ...]] = {}
-    read: dict[tuple[SettingsModule, str | None], Settings] = {}
-    for environment, block in blocks:
-        if not block.host_entry.name.isupper() or block.host is None:
-            continue
-        asked = _text(block, "DJANGO_SETTINGS_MODULE"), configured.get(environment)
-        if asked not in found:
-            found[asked] = _nearest(root, *asked)
-        if len(found[asked]) != 1:
-            continue
-        module, configuration = found[asked][0], _text(block, "DJANGO_CONFIGURATION")
-        if (module, configuration) not in read:
-            read[module, configuration] = read_settings(module, configuration)
-        variables = list(_variables(block))
-        findings = list(check_django(variables, read[module, configuration]))
-        lost = [each for each in findings if each.rule == rules.VARIABLE_NOT_READ and each.place is not None]
-        if not module.named and len({each.place for each in lost}) == len(variables) > 1:
-            yield _none_read(lost[0], module, block)
-        else:
-            yield from findings
+    def __init__(self, root: str, configured: Mapping[str, str | None]) -> None:
+        self._root = root
+        self._configured = configured
+        self._found: dict[tuple[str | None, str | None], tuple[SettingsModule, ...]] = {}
+        self._read: dict[tuple[SettingsModule, str | None], Settings] = {}
+
+    def settings(self, environment: str, block: Block) -> Settings | None:
+        """What a block's variables are meant for; None where there is no project, or several and nobody says which.
+
+        Raises InputError for a configured module that is not there.
+        """
+        if block.dialect not in DIALECTS or not block.host_entry.name.isupper() or block.host is None:
+            return None
+        from helmmail.validation.django.check import read_settings
+
+        asked = _text(block, "DJANGO_SETTINGS_MODULE"), self._configured.get(environment)
+        if asked not in self._found:
+            self._found[asked] = _nearest(self._root, *asked)
+        if len(self._found[asked]) != 1:
+            return None
+        module, configuration = self._found[asked][0], _text(block, "DJANGO_CONFIGURATION")
+        if (module, configuration) not in self._read:
+            self._read[module, configuration] = read_settings(module, configuration)
+        return self._read[module, configuration]
+
+    def decides_tls(self, environment: str, block: Block) -> bool | None:
+        """Whether the application's settings turn TLS on without a variable; None where that cannot be told."""
+        settings = self.settings(environment, block)
+        if settings is None:
+            return False
+        from helmmail.validation.django.settings import FLAGS
+        from helmmail.validation.django.values import NOTHING
+
+        defaults = [settings.mail[name].default for name in FLAGS if name in settings.mail]
+        if any(default is NOTHING for default in defaults):
+            return None
+        return any(default not in _OFF for default in defaults)
+
+
+_OFF = (False, None, "", "False", "false", "0", "no", "off")
+"""The defaults that leave a flag off."""
+
+
+def check_django_blocks(subjects: Sequence[Subject], projects: Projects) -> Iterator[Finding]:
+    """What no setting of the application takes, where its Django project is in the repository.
+
+    Raises InputError for a configured settings module that is not there.
+    """
+    for subject in subjects:
+        for block in subject.blocks:
+            settings = projects.settings(subject.environment, block)
+            if settings is None:
+                continue
+            from helmmail.validation.django.check import check_django
+
+            variables = list(_variables(block))
+            findings = list(check_django(variables, settings))
+            lost = [each for each in findings if each.rule == rules.VARIABLE_NOT_READ and each.place is not None]
+            if not settings.module.named and len({each.place for each in lost}) == len(variables) > 1:
+                yield _none_read(lost[0], settings.module, block)
+            else:
+                yield from findings
 
 
 def _nearest(root: str, named: str | None, configured: str | None) -> tuple[SettingsModule, ...]:

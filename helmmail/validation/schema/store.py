@@ -121,4 +121,7 @@ def _shown(problem: Problem) -> str:
     value: Any = problem.value
     if value.entries is not None:
         return "a map"
-    return "a list" if value.items is not None else json.dumps(value.data, ensure_ascii=False)
+    if value.items is not None:
+        return "a list"
+    # What is no schema at all may be any file that a $ref leads to: nothing of it is shown.
+    return json.dumps(value.data, ensure_ascii=False) if problem.path else "a text or number"

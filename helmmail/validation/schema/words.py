@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from helmmail import schema
+from helmmail.redact import MASK
 from helmmail.validation.schema.instance import Keys, Problem, kind_of
 from helmmail.validation.schema.nodes import Node
 
@@ -16,6 +17,7 @@ _NAME = re.compile(r"[A-Za-z_][\w-]*")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _KINDS = {"object": "a map", "array": "a list"}
 _TOO_LONG = 8
+_MOST_TOLD = 20
 
 
 class Told(NamedTuple):
@@ -106,9 +108,15 @@ def _and(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
 
 
+_TELLING = frozenset({"enum", "const", "pattern", "anyOf", "oneOf", "not"})
+"""The keywords whose messages tell texts of the schema, which beside a credential may be credentials too."""
+
+
 def words(each: Told, shown: str) -> tuple[str, str]:
     """What is wrong, without the place, and what to do. `shown` stands for the value."""
     problem, key, or_else = each
+    if shown == MASK and problem.keyword in _TELLING:
+        return f"{MASK} is not what the schema accepts", "look there"
     what, todo = _words(problem, key, shown)
     return what, f"{todo}, or make it {or_else}" if or_else else todo
 
@@ -165,7 +173,8 @@ def _typed(problem: Problem, shown: str) -> tuple[str, str]:
             todo = "write it without quotes"
     if problem.keyword in ("enum", "const"):
         wanted = problem.wanted if problem.keyword == "enum" else [problem.wanted]
-        accepted = ", ".join(map(_plain, wanted))
+        more = [f"{len(wanted) - _MOST_TOLD} more"] if len(wanted) > _MOST_TOLD else []
+        accepted = ", ".join([*map(_plain, wanted[:_MOST_TOLD]), *more])
         what = f"{shown} is not {'one of ' * (len(wanted) > 1)}{accepted}"
         if isinstance(data, str) and any(isinstance(each, bool) and _plain(each) == data.lower() for each in wanted):
             todo = "write it without quotes"

@@ -1,0 +1,1 @@
+"""Mail as the outside world sees it: DNS, blocklists, SMTP sessions and their replies, providers' APIs."""

@@ -1,0 +1,1 @@
+"""SMTP sessions, replies, logs and sending, against real servers on loopback."""
