@@ -39,7 +39,9 @@ class Place(NamedTuple):
 class Finding(NamedTuple):
     """Something that a reader must know; `fix` says what to do, if anything can be done.
 
-    `end` is where the text that it is about ends (exclusive), None where only its start is known.
+    `end` is where the text that it is about ends (exclusive), None where only its start is known. `cause` is why mail
+    does not arrive (a word of `helmmail.mail.causes`), "" for what is not about that; `evidence` is what was seen, one
+    line each, safe to print.
     """
 
     rule: str
@@ -48,6 +50,8 @@ class Finding(NamedTuple):
     place: Place | None = None
     fix: str | None = None
     end: Place | None = None
+    cause: str = ""
+    evidence: tuple[str, ...] = ()
 
 
 class Change(NamedTuple):

@@ -51,6 +51,16 @@ CHART_SCHEMA = "HM301"
 USER_SCHEMA = "HM302"
 RENDER_DIFFERS = "HM401"
 RENDER_FAILS = "HM402"
+MAIL_REPUTATION = "HM501"
+MAIL_AUTHENTICATION = "HM502"
+MAIL_PORT = "HM503"
+MAIL_RATE = "HM504"
+MAIL_TLS = "HM505"
+MAIL_CREDENTIALS = "HM506"
+MAIL_SENDER = "HM507"
+MAIL_RECIPIENT = "HM508"
+MAIL_CONTENT = "HM509"
+MAIL_PROVIDER = "HM510"
 
 
 class Rule(NamedTuple):
@@ -101,6 +111,16 @@ RULES = {
     USER_SCHEMA: Rule(Severity.ERROR, "the merged values break the schema given with --schema"),
     RENDER_DIFFERS: Rule(Severity.ERROR, "the rendered manifests differ in more than mail settings"),
     RENDER_FAILS: Rule(Severity.ERROR, "the manifests cannot be rendered"),
+    MAIL_REPUTATION: Rule(Severity.ERROR, "receivers think badly of the relay or of the sending domain"),
+    MAIL_AUTHENTICATION: Rule(Severity.ERROR, "SPF, DKIM or DMARC do not vouch for the sender"),
+    MAIL_PORT: Rule(Severity.ERROR, "the mail server's port cannot be reached"),
+    MAIL_RATE: Rule(Severity.ERROR, "more is sent than the provider or the receiver takes"),
+    MAIL_TLS: Rule(Severity.ERROR, "no encrypted connection comes about"),
+    MAIL_CREDENTIALS: Rule(Severity.ERROR, "the provider does not accept user and password"),
+    MAIL_SENDER: Rule(Severity.ERROR, "the sender's address is not accepted"),
+    MAIL_RECIPIENT: Rule(Severity.ERROR, "the recipient's address takes no mail"),
+    MAIL_CONTENT: Rule(Severity.ERROR, "the mail is refused for what it holds"),
+    MAIL_PROVIDER: Rule(Severity.ERROR, "the mail server has a problem of its own"),
 }
 
 

@@ -35,9 +35,9 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"# (?P<name>[\w./-]+\.[a-z]+)\n")
 _CAPTION = re.compile(r"`(?P<name>[\w./-]+\.json)`:\n+\Z")
-_FINDING = re.compile(r"\S+: (?P<severity>error|warning|note): .* \[(?P<rule>HM\d{3})\]")
+_FINDING = re.compile(r"(?:\S+: )?(?P<severity>error|warning|note): .* \[(?P<rule>HM\d{3})\]")
 _HEAD = re.compile(r"\n\nSeverity: \*\*(?P<severity>\w+)\*\*\. (?P<reported>Reported by .+?)\n\n", re.DOTALL)
-_COMMAND = re.compile(r"`(validate|migrate|scan)`")
+_COMMAND = re.compile(r"`(validate|migrate|scan|diagnose|send)`")
 _LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\((?P<target>[^)\s]+)\)")
 
 

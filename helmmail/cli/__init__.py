@@ -19,6 +19,8 @@ COMMANDS = {
     "scan": "Show the mail settings of every environment, side by side.",
     "validate": "Find what cannot work in the mail settings, with line and column.",
     "verify": "Prove on the cluster that the running pods use the new server.",
+    "diagnose": "Find why mail does not arrive, the most likely cause first.",
+    "send": "Send a test mail from every environment, and follow it.",
     "domain": "Register a sending domain at a provider, and see whether it is checked.",
     "providers": "List the known providers, or show one.",
     "dialects": "List the known dialects, or show one.",

@@ -52,7 +52,7 @@ _ladder_options = options(
     click.option("--before-deploy", is_flag=True, help="Only what can be known before: Secrets, port, TLS, AUTH."),
     click.option("--exec", "execute", is_flag=True, help="Look into a pod of each workload: process and application."),
     click.option("--connect", is_flag=True, help="Call the mail server from a pod of each workload; nothing is sent."),
-    click.option("--send-to", metavar="ADDRESS", help="Send one message and follow it (not in this version)."),
+    click.option("--send-to", metavar="ADDRESS", help="Send one message as the pods would, and follow it."),
     click.option(
         "--deployer",
         type=click.Choice(DEPLOYERS),
@@ -114,7 +114,8 @@ def command(
     """Prove on the cluster that the running pods of each environment send through the new server.
 
     Rungs of evidence, from the deployer's word to a call of the mail server from inside the pods. What could not be
-    found out is unknown, with the reason, and the exit code is 3: never a pass. Nothing is changed, nothing is sent.
+    found out is unknown, with the reason, and the exit code is 3: never a pass. Nothing is changed, and nothing is sent
+    but the one message of --send-to.
 
     \b
       helmmail verify production --wait
@@ -124,6 +125,10 @@ def command(
       helmmail verify production --exec --print-rbac | kubectl apply -f -
     """
     given = Coordinates(context, namespace, release, tuple(secrets), application)
+    if send_to is not None:
+        from helmmail.mail import recipients
+
+        recipients.check([send_to], option="--send-to")
     wanted = Options(
         execute, connect, before_deploy, send_to, helm_record, revision, deployer, argocd_namespace, waits, timeout
     )
@@ -274,12 +279,13 @@ def _climb(target: Target, wanted: Options, kubeconfig: str | None, *, many: boo
         if sys.stderr.isatty():
             echo(f"{target.name}: {line}\n" if many else f"{line}\n", err=True)
 
+    unfollowed = ""
     try:
         if wanted.wait and not wanted.before_deploy:
-            wait(target, cluster, wanted, progress)
+            unfollowed = wait(target, cluster, wanted, progress)
     except Unreachable as error:
         return _Climbed(target, where, unreachable(str(error)))
-    return _Climbed(target, where, climb(target, cluster, wanted))
+    return _Climbed(target, where, climb(target, cluster, wanted, unfollowed))
 
 
 def _result(climbs: Sequence[_Climbed], infos: Sequence[EnvironmentInfo], again: str) -> Result:

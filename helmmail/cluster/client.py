@@ -10,7 +10,7 @@ from urllib.parse import quote
 from helmmail.cluster.channels import Executed, execute
 from helmmail.cluster.errors import Denied, Unreachable
 from helmmail.cluster.kubeconfig import find_access
-from helmmail.cluster.objects import Object
+from helmmail.cluster.objects import Object, trimmed
 from helmmail.cluster.transport import Answer, Transport
 from helmmail.cluster.watching import Watching
 from helmmail.lazy import pattern
@@ -19,6 +19,8 @@ __all__ = ["Cluster", "Denied", "Executed", "Object", "Unreachable"]
 
 PAGE = 500
 """How many objects a page of a list holds (kubectl's `--chunk-size`)."""
+LOG_BYTES = 16 * 1024 * 1024
+"""How much of one container's log is read."""
 _FORBIDDEN, _MISSING, _GONE = 403, 404, 410
 _RESTARTS = 3
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -75,8 +77,8 @@ class Cluster:
     def list(self, resource: str, selector: str = "", *, metadata_only: bool = False) -> Objects:
         """All objects of a kind, with the labels of `selector`; none where the cluster does not know the kind.
 
-        Read in pages. Each has `kind` and `apiVersion`, which the API leaves out in lists. `metadata_only` leaves the
-        content at the server: Secrets are then named, but not read.
+        Read in pages. Each has `kind` and `apiVersion`, which the API leaves out in lists, and no `managedFields`.
+        `metadata_only` leaves the content at the server: Secrets are then named, but not read.
         """
         return self._listed(resource, selector, metadata_only)[0]
 
@@ -122,6 +124,25 @@ class Cluster:
             self._expect(outcome, "create", found, pod)
         raise Unreachable(f"no command can be run in pod {pod}: {outcome.message or outcome.code}")
 
+    def logs(self, pod: str, container: str, seconds: float, limit: int = LOG_BYTES) -> bytes:
+        """What a container has written in the last `seconds`, `limit` bytes at most; each line after its time.
+
+        b"" for a container that has not run yet, or whose log is gone.
+        """
+        found = _parse("v1/pods", self.namespace)
+        query: dict[str, str | int] = {
+            "container": container,
+            "sinceSeconds": max(1, int(seconds)),
+            "timestamps": "true",
+            "limitBytes": limit,
+        }
+        data, answer = self._transport.text(f"{found.path}/{quote(pod, safe='')}/log", query)
+        if answer.code in (400, _MISSING):
+            return b""
+        if answer.code != 200:
+            self._expect(answer, "get", found._replace(plural="pods/log"), pod)
+        return data
+
     def close(self) -> None:
         """Closes what connections are idle."""
         self._transport.close()
@@ -158,7 +179,8 @@ class Cluster:
             named = {"kind": kind, "apiVersion": version} if not metadata_only else {}
             metadata = body.get("metadata") or {}
             yield _Page(
-                ({**named, **item} for item in body.get("items") or ()), str(metadata.get("resourceVersion") or "0")
+                ({**named, **trimmed(item)} for item in body.get("items") or ()),
+                str(metadata.get("resourceVersion") or "0"),
             )
             if not metadata.get("continue"):
                 return

@@ -71,6 +71,8 @@ def deployment(workload: Object) -> Count:
         ),
         (is_available.get("status") != "True", "the Deployment is not available yet"),
     )
+    if missing and paused:
+        missing += "; paused (spec.paused): a change is not rolled out until it is resumed"
     return Count(desired, missing, note="; paused: later changes are not rolled out" if paused else "")
 
 

@@ -68,7 +68,10 @@ def _statuses(pod: Object) -> Iterator[Object]:
 
 def _stuck(pod: Object) -> Iterator[str]:
     for each in _statuses(pod):
-        waiting = (each.get("state") or {}).get("waiting") or {}
+        state = each.get("state") or {}
+        waiting, ended_now = state.get("waiting") or {}, state.get("terminated") or {}
+        if ended_now.get("exitCode"):
+            yield f"pod {name_of(pod)}, container {each.get('name')} ended with {_exit(ended_now)}"
         if not waiting.get("reason") or waiting["reason"] in _STARTING:
             continue
         last = (each.get("lastState") or {}).get("terminated")
@@ -78,8 +81,8 @@ def _stuck(pod: Object) -> Iterator[str]:
 
 def _ended(pod: Object) -> Iterator[str]:
     for each in _statuses(pod):
-        ended = (each.get("state") or {}).get("terminated")
-        if ended and ended.get("exitCode"):
+        ended = (each.get("state") or {}).get("terminated") or {}
+        if ended.get("exitCode"):
             yield f"pod {name_of(pod)}, container {each.get('name')} ended with {_exit(ended)}"
 
 

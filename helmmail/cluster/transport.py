@@ -110,6 +110,24 @@ class Transport:
         except ValueError:
             return Answer(response.status, None)
 
+    def text(self, path: str, query: Mapping[str, str | int]) -> tuple[bytes, Answer]:
+        """As `get`, for what is no JSON: the body, and the answer with the Status object of a refusal."""
+        from urllib3.exceptions import HTTPError
+
+        response = self.open(path, query, "*/*")
+        try:
+            body = response.data
+        except (HTTPError, OSError) as error:
+            raise self.unreachable(error) from None
+        finally:
+            response.release_conn()
+        if response.status == 200:
+            return body, Answer(200, None)
+        try:
+            return b"", Answer(response.status, json.loads(body))
+        except ValueError:
+            return b"", Answer(response.status, None)
+
     def open(
         self,
         path: str,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from helmmail.cluster.errors import Unreachable
-from helmmail.cluster.objects import Object
+from helmmail.cluster.objects import Object, trimmed
 from helmmail.cluster.transport import Answer, Transport
 
 Event = tuple[str, str, Object]
@@ -147,7 +147,7 @@ class Watching:
         with contextlib.suppress(HTTPError, OSError, ValueError):  # dropped, or cut off within a line
             for line in response:
                 event = json.loads(line)
-                kind, item = event["type"], event["object"]
+                kind, item = event["type"], trimmed(event["object"])
                 if self._stop.is_set() or kind == "ERROR":
                     return ""  # most often 410 Gone; the list shows what was missed
                 version = _version(item) or version

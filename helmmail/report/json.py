@@ -48,6 +48,8 @@ def as_data(result: Result) -> dict[str, Any]:
                 "place": _place(each.place),
                 "end": {"line": each.end.line, "column": each.end.column} if each.end is not None else None,
                 "fix": each.fix,
+                "cause": each.cause or None,
+                "evidence": list(each.evidence),
             }
             for each in result.findings
         ],

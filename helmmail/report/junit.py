@@ -70,7 +70,8 @@ def _of_findings(findings: Iterable[Finding], command: str, source: Source) -> I
 
 def _told(finding: Finding, source: Source) -> str:
     where = f"{finding.place}: " if finding.place is not None else ""
-    lines = [f"{where}{finding.severity.value}: {finding.message}", *excerpt(finding, source), finding.fix or ""]
+    first = f"{where}{finding.severity.value}: {finding.message}"
+    lines = [first, *excerpt(finding, source), *finding.evidence, finding.fix or ""]
     return visible("\n".join(line for line in lines if line))
 
 

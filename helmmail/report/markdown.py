@@ -134,7 +134,7 @@ def _check(check: Check) -> tuple[str, ...]:
 
 
 def _finding(finding: Finding) -> tuple[str, ...]:
-    text = prose(finding.message) + (f"<br>{prose(finding.fix)}" if finding.fix else "")
+    text = "<br>".join(map(prose, (finding.message, *finding.evidence, *filter(None, (finding.fix,)))))
     place = code(str(finding.place)) if finding.place is not None else ""
     return finding.severity.value, finding.rule, place, text
 

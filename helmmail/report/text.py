@@ -62,6 +62,7 @@ def _findings(findings: Iterable[Finding], style: Style, source: Source) -> Iter
         yield f"{visible(where)}{severity}: {_indented(finding.message)} [{finding.rule}]"
         for line, colour in zip(_excerpt(finding, source), ("dim", _COLOURS[finding.severity]), strict=False):
             yield style.paint(line, colour)
+        yield from (style.paint(f"    | {one_line(line)}", "dim") for line in finding.evidence)
         if finding.fix:
             yield f"    {_indented(finding.fix)}"
 

@@ -42,5 +42,5 @@ def one_line(text: str) -> str:
 
 
 def told(finding: Finding) -> str:
-    """The message and, on a line of its own, what to do."""
-    return visible(finding.message if finding.fix is None else f"{finding.message}\n{finding.fix}")
+    """The message and, on lines of their own, what was seen and what to do."""
+    return visible("\n".join((finding.message, *finding.evidence, *filter(None, (finding.fix,)))))

@@ -73,6 +73,15 @@ def faults(block: Block, knowledge: Knowledge) -> Iterator[Difference]:
             yield Difference(Verdict.FAIL, what)
 
 
+def unstartable(environment: Environment, told: Sequence[Difference]) -> list[Difference]:
+    """Why the kubelet does not start a container with this environment at all, apart from what was told already."""
+    return [
+        Difference(Verdict.FAIL, f"no container can start with it: {problem}")
+        for problem in environment.problems
+        if not any(problem in each.text for each in told)
+    ]
+
+
 def _mode(security: Security) -> str:
     return {Security.STARTTLS: "STARTTLS", Security.IMPLICIT: "TLS from the first byte", Security.NONE: "no TLS"}[
         security

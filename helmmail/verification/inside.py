@@ -19,7 +19,7 @@ from helmmail.verification.target import Options
 from helmmail.verification.view import Container, Sender, View
 
 
-class _Server(NamedTuple):
+class MailServer(NamedTuple):
     """A mail server as a container is to use it. Credentials: a variable's name in the container, or the bytes."""
 
     host: str
@@ -36,7 +36,7 @@ def look_inside(cluster: Cluster, view: View, options: Options) -> Iterator[Insi
     Nothing is asked of workloads without a running pod. What could not be found out is a reason in its place.
     """
     for sender in view.senders if options.runs_in_pods else ():
-        pod = _oldest(sender)
+        pod = oldest(sender)
         if pod is None:
             continue
         running = {
@@ -44,20 +44,20 @@ def look_inside(cluster: Cluster, view: View, options: Options) -> Iterator[Insi
             for status in pod["status"].get("containerStatuses") or ()
             if (status.get("state") or {}).get("running")
         }
-        for container in _containers(sender, pod):
+        for container in containers_in(sender, pod):
             if container.name in running:
                 probe = Probe(cluster, name_of(pod), container.name)
                 inside = Inside(str(sender), name_of(pod), container.name)
                 yield _look(probe, container, inside, view.snapshot, options)
 
 
-def _oldest(sender: Sender) -> Object | None:
+def oldest(sender: Sender) -> Object | None:
     """The first started of its running pods; of the present revision where it can be."""
     current = [pod for pod in sender.running if name_of(pod) in sender.rollout.current_pods]
     return next(iter(current or sender.running), None)
 
 
-def _containers(sender: Sender, pod: Object) -> list[Container]:
+def containers_in(sender: Sender, pod: Object) -> list[Container]:
     """Each container once: as it is in this pod, else as the template has it."""
     found: dict[str, Container] = {}
     for each in sender.containers:
@@ -107,7 +107,7 @@ def _credentials(container: Container) -> dict[str, bytes]:
 
 
 def _connection(probe: Probe, container: Container, inside: Inside, snapshot: Snapshot, options: Options) -> Inside:
-    server = _wanted_server(container, snapshot) if options.before_deploy else _own_server(container)
+    server = _wanted_server(container, snapshot) if options.before_deploy else own_server(container)
     if isinstance(server, str):
         return replace(inside, connection=server)
     needed = ["tcp", *{Security.STARTTLS: ["starttls"], Security.IMPLICIT: ["tls"]}.get(server.security, [])]
@@ -126,7 +126,7 @@ def _connection(probe: Probe, container: Container, inside: Inside, snapshot: Sn
     return replace(inside, connection=talk, server=f"{server.host}:{server.port}", needed=tuple(needed))
 
 
-def _own_server(container: Container) -> _Server | str:
+def own_server(container: Container) -> MailServer | str:
     """The server that a container's settings name; the files fill in what those leave open."""
     block, asked = container.block, container.expectation
     if block is None:
@@ -140,10 +140,10 @@ def _own_server(container: Container) -> _Server | str:
     if user is None and block.host_role == "url" and "@" in block.host_entry.value.text:
         return f"the credentials stand within {block.host_entry.name}, which the probe cannot take apart"
     names = [each.name if each is not None else None for each in (user, password)]
-    return _Server(block.host, port, security, names[0], names[1], sender or block.literal("sender") or "")
+    return MailServer(block.host, port, security, names[0], names[1], sender or block.literal("sender") or "")
 
 
-def _wanted_server(container: Container, snapshot: Snapshot) -> _Server | str:
+def _wanted_server(container: Container, snapshot: Snapshot) -> MailServer | str:
     """The server that the files name, with the credentials that the cluster's Secrets have for it."""
     asked = container.expectation
     if asked is None:
@@ -152,14 +152,14 @@ def _wanted_server(container: Container, snapshot: Snapshot) -> _Server | str:
         return f"host, port or TLS mode of {asked} are not known from the files"
     found: list[bytes | None] = []
     for wanted in (asked.user, asked.password):
-        data = _secret_data(wanted, snapshot) if wanted is not None else None
+        data = secret_data(wanted, snapshot) if wanted is not None else None
         if isinstance(data, str):
             return data
         found.append(data)
-    return _Server(asked.host, asked.port, asked.security, found[0], found[1], asked.sender or "")
+    return MailServer(asked.host, asked.port, asked.security, found[0], found[1], asked.sender or "")
 
 
-def _secret_data(wanted: Wanted, snapshot: Snapshot) -> bytes | str:
+def secret_data(wanted: Wanted, snapshot: Snapshot) -> bytes | str:
     """The bytes that a credential will have, or why they are not known."""
     if wanted.value:
         return wanted.value.encode()

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from helmmail.cluster.deployers import Record
 from helmmail.cluster.probe import Application, Compared, Talk
 from helmmail.model import Verdict
 from helmmail.verification.rules import Rule
+from helmmail.verification.snapshot import PODS, REPLICA_SETS
 from helmmail.verification.target import Options
-from helmmail.verification.view import View
+from helmmail.verification.view import Sender, View
+
+if TYPE_CHECKING:
+    from helmmail.mail.testmail import Outcome
 
 
 class Judgement(NamedTuple):
@@ -44,6 +48,14 @@ class Inside:
         return f"{self.workload}: pod {self.pod}, container {self.container}"
 
 
+class Mailed(NamedTuple):
+    """A message that was sent as the containers of `workloads` would send it; a reason where none was."""
+
+    workloads: tuple[str, ...]
+    outcome: Outcome | str
+    advice: str = ""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """All that the rungs judge."""
@@ -52,6 +64,9 @@ class Evidence:
     inside: tuple[Inside, ...] = ()
     records: Mapping[str, Record | str] = field(default_factory=lambda: MappingProxyType({}))
     """The deployers' own records by what they are called; a reason for those that could not be read."""
+    unfollowed: str = ""
+    """Why the rollout could not be waited for, where that was asked."""
+    mailed: tuple[Mailed, ...] = ()
 
     def commands(self, *words: str) -> tuple[str, ...]:
         """A kubectl command for the target's cluster."""
@@ -81,12 +96,26 @@ def after_deploy(options: Options) -> bool:
     return not options.before_deploy
 
 
+_MORE_RIGHTS = "Let this account read it: `helmmail verify --print-rbac` with the same options prints the Role"
+
+
 def unread(view: View, *resources: str) -> list[Judgement]:
     """An unknown for each kind that could not be listed."""
-    return [
-        Judgement(Verdict.UNKNOWN, why, "Let this account read it: `helmmail verify --print-rbac` prints the Role")
-        for why in view.snapshot.refused(*resources)
-    ]
+    return [Judgement(Verdict.UNKNOWN, why, _MORE_RIGHTS) for why in view.snapshot.refused(*resources)]
+
+
+def not_followed(evidence: Evidence) -> list[Judgement]:
+    """An unknown where a rollout was to be waited for and may not be watched."""
+    return [Judgement(Verdict.UNKNOWN, evidence.unfollowed, _MORE_RIGHTS)] if evidence.unfollowed else []
+
+
+def no_pod(sender: Sender, view: View, what: str = "pod of it") -> Judgement:
+    """Where no running pod of a workload is seen: whether there should be one, or pods could not be listed."""
+    by = (PODS, REPLICA_SETS) if sender.workload.kind == "Deployment" else (PODS,)
+    if refused := view.snapshot.refused(*by):
+        return Judgement(Verdict.UNKNOWN, f"{sender}: {'; '.join(refused)}")
+    verdict = Verdict.UNKNOWN if sender.wants_pods else Verdict.SKIPPED
+    return Judgement(verdict, f"{sender}: no {what} runs now")
 
 
 def nothing_seen(view: View) -> list[Judgement]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple, cast
 
 from helmmail.cluster.client import Cluster, Denied, Unreachable
@@ -59,10 +60,10 @@ def verify(target: Target, cluster: Cluster, options: Options) -> list[Check]:
     return climb(target, cluster, options).checks
 
 
-def climb(target: Target, cluster: Cluster, options: Options) -> Climb:
-    """As `verify`, with what to do about the checks that did not pass."""
+def climb(target: Target, cluster: Cluster, options: Options, unfollowed: str = "") -> Climb:
+    """As `verify`, with what to do about the checks that did not pass. `unfollowed` says why a wait was none."""
     try:
-        evidence = gather(target, cluster, options)
+        evidence = replace(gather(target, cluster, options), unfollowed=unfollowed)
     except (Unreachable, Denied) as error:
         return unreachable(str(error))
     return judge(evidence, options)
@@ -97,13 +98,15 @@ def gather(target: Target, cluster: Cluster, options: Options) -> Evidence:
     Raises Unreachable.
     """
     from helmmail.verification.inside import look_inside
+    from helmmail.verification.mailing import send_mails
     from helmmail.verification.records import fetch_records
 
     snapshot = read_lists(cluster)
     read_what_matters(target, cluster, snapshot)
     view: View = look(snapshot, target)
     records = {} if options.before_deploy else fetch_records(cluster, view, options)
-    return Evidence(view, tuple(look_inside(cluster, view, options)), records)
+    seen = tuple(look_inside(cluster, view, options))
+    return Evidence(view, seen, records, mailed=tuple(send_mails(view, options)))
 
 
 def read_what_matters(target: Target, cluster: Cluster, snapshot: Snapshot) -> None:

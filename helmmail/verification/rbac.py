@@ -53,7 +53,8 @@ def manifests(target: Target, options: Options, subject: str, namespace: str) ->
     parts = []
     for where, rules in roles(target, options).items():
         at = where or namespace
-        name = NAME if not where or where == namespace else f"{NAME}-{namespace}"
+        # the namespace of the Application may be the release's own: two Roles there
+        name = f"{NAME}-{namespace}" if where else NAME
         metadata = {"name": name, "namespace": at}
         role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules}
         binding = {

@@ -41,5 +41,7 @@ SERVICES = Rule("", ("services",))
 CONFIG_MAPS = Rule("", ("configmaps",), ("get",))
 SECRETS = Rule("", ("secrets",), ("get",), names=lambda target, _: target.secret_names)
 POLICIES = Rule("networking.k8s.io", ("networkpolicies",))
+VIEW = (WORKLOADS, JOBS, PODS, REVISIONS, SERVICES, CONFIG_MAPS)
+"""What shows which containers send mail, in which pods, by which settings."""
 EXEC = Rule("", ("pods/exec",), ("create", "get"), lambda options: options.runs_in_pods)
 """`get` for WebSocket; from Kubernetes 1.35 on `create` is asked for as well."""

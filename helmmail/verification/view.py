@@ -15,7 +15,7 @@ from helmmail.cluster.workloads import Workload, pods_of, workloads_of
 from helmmail.lazy import pattern
 from helmmail.model import Verdict
 from helmmail.settings.block import Block
-from helmmail.verification.compare import Difference, differences, faults, own_block
+from helmmail.verification.compare import Difference, differences, faults, own_block, unstartable
 from helmmail.verification.expected import Expectation
 from helmmail.verification.reading import is_set, mail_blocks, names_in
 from helmmail.verification.snapshot import (
@@ -153,7 +153,8 @@ def look(snapshot: Snapshot, target: Target) -> View:
 
 def _containers(workload: Workload, pods: Sequence[Object], snapshot: Snapshot, target: Target) -> Iterator[Container]:
     """The containers of the template and, where a live pod has another environment, of that pod."""
-    sources, services = Read(snapshot), snapshot.of(SERVICES)
+    sources = Read(snapshot)
+    services = None if SERVICES in snapshot.denied else snapshot.of(SERVICES)
     seen: set[str] = set()
     live = [pod for pod in pods if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")]
     for pod in (None, *live):
@@ -191,9 +192,10 @@ def _container(
         return None
     if not candidates:
         found = [each for block in blocks for each in faults(block, knowledge)]
-        return Container(spec["name"], spec, pod, environment, blocks, None, found)
+        return Container(spec["name"], spec, pod, environment, blocks, None, [*found, *unstartable(environment, found)])
     compared = [(differences(environment, blocks, each, knowledge), each) for each in candidates]
     best, expectation = min(compared, key=lambda pair: [each.verdict is Verdict.FAIL for each in pair[0]].count(True))
+    best += unstartable(environment, best)
     return Container(spec["name"], spec, pod, environment, blocks, expectation, best)
 
 

@@ -24,17 +24,18 @@ _SETTLED = 0.2
 """Seconds in which events are gathered before they are judged: they come in bursts."""
 
 
-def wait(target: Target, cluster: Cluster, options: Options, progress: Progress) -> None:
+def wait(target: Target, cluster: Cluster, options: Options, progress: Progress) -> str:
     """Returns when every workload that sends mail is rolled out, one has failed, or `options.timeout` seconds are over.
 
-    What is missing then, the rungs say. A release without workloads is waited for as well. Raises Unreachable.
+    What is missing then, the rungs say. A release without workloads is waited for as well. Gives "", or why the rollout
+    could not be followed. Raises Unreachable.
     """
     until = time.monotonic() + options.timeout
     snapshot = read_lists(cluster)
     read_what_matters(target, cluster, snapshot)
     told: list[str] = []
     if _is_settled(_look(snapshot, target, progress, told)):
-        return
+        return ""
     following = _Following(snapshot)
     events = _events(cluster, [each for each in ROLLING if each not in snapshot.denied], until)
     changed = False
@@ -45,7 +46,7 @@ def wait(target: Target, cluster: Cluster, options: Options, progress: Progress)
             event = None
         if isinstance(event, Denied):
             progress(f"not followed: {event}")
-            return
+            return f"not followed: {event}"
         if isinstance(event, Exception):
             raise event
         if event is not None:
@@ -53,9 +54,10 @@ def wait(target: Target, cluster: Cluster, options: Options, progress: Progress)
         elif changed:
             changed = False
             if _is_settled(_look(snapshot, target, progress, told)):
-                return
+                return ""
         else:
-            return
+            return ""
+    return ""
 
 
 def _events(cluster: Cluster, resources: Sequence[str], until: float) -> queue.SimpleQueue[Event | Exception]:

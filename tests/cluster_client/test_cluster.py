@@ -50,6 +50,8 @@ def test_objects_are_listed_and_got(client: Cluster, namespace: Namespace) -> No
     found = client.get("v1/configmaps", "one")
     assert found is not None
     assert found["data"] == {"a": "1"}
+    assert found["metadata"]["managedFields"]  # which lists go without: they are half of what a pod takes in memory
+    assert "managedFields" not in listed["one"]["metadata"]
     assert client.get("v1/configmaps", "none") is None
 
 

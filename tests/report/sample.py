@@ -91,6 +91,14 @@ RESULT = Result(
             Place(ODD, 14, 20),
         ),
         Finding("HM402", Severity.ERROR, "dev: helm cannot render what it could before"),
+        Finding(
+            "HM503",
+            Severity.WARNING,
+            "smtp.example.fr:587 (starttls): the port does not answer",
+            fix="Run `helmmail migrate --port 2587`.",
+            cause="port",
+            evidence=("192.0.2.5 port 587: no answer in time", "2587 | <b>answers</b>, @octocat"),
+        ),
         Finding("HM104", Severity.NOTE, "an encrypted file was not read into", Place("/srv/x y/secrets.enc.yaml")),
     ],
     todo=[

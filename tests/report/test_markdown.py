@@ -114,10 +114,15 @@ def test_the_sample_as_its_reader_sees_it() -> None:
         ["render préprod", "fail"],
         ["helmfile", "skipped"],
     ]
-    assert [row[0] for row in findings[1:]] == ["error", "error", "warning", "warning", "note", "note"]
+    assert [row[0] for row in findings[1:]] == ["error", "error", "warning", "warning", "warning", "note", "note"]
     assert findings[3][3] == (
         "the sender noreply@mél.example.fr | `x` <b>{{ .Values.x }}</b> #170 is not 100% verified, @octocat\n"
         "see [there](https://example.fr/?a=1,2)"
+    )
+    assert findings[5][3] == (
+        "smtp.example.fr:587 (starttls): the port does not answer\n"
+        "192.0.2.5 port 587: no answer in time\n2587 | <b>answers</b>, @octocat\n"
+        "Run `helmmail migrate --port 2587`."
     )
     assert page.folded[0] == DIFF
     assert not PINGS.search(" ".join(page.text))

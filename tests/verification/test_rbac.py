@@ -21,6 +21,7 @@ OPTIONS = {
     "plain": Options(),
     "exec": Options(execute=True),
     "connect": Options(connect=True, wait=True),
+    "before": Options(connect=True, before_deploy=True),
     "helm": Options(helm_record=True),
     "flux": Options(deployer="flux", wait=True),
     "argocd": Options(deployer="argocd"),

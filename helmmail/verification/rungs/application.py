@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from helmmail.cluster.probe import Application
 from helmmail.model import Security, Verdict
 from helmmail.verification.expected import Expectation
-from helmmail.verification.judgement import Evidence, Inside, Judgement, after_deploy, nothing_seen
+from helmmail.verification.judgement import Evidence, Inside, Judgement, after_deploy, no_pod, nothing_seen
 from helmmail.verification.rules import EXEC, JOBS, PODS, WORKLOADS
 from helmmail.verification.target import Options
 from helmmail.verification.view import Container, Sender
@@ -34,8 +34,7 @@ def judge(evidence: Evidence, options: Options) -> Iterator[Judgement]:
     for sender in evidence.view.senders:
         found = [each for each in evidence.inside if each.workload == str(sender)]
         if not found:
-            verdict = Verdict.UNKNOWN if sender.wants_pods else Verdict.SKIPPED
-            yield Judgement(verdict, f"{sender}: no pod of it runs now")
+            yield no_pod(sender, evidence.view)
         for each in found:
             yield _judge(each, _container(sender, each.container))
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from helmmail.cluster.probe import Step
 from helmmail.model import Verdict
-from helmmail.verification.judgement import Evidence, Inside, Judgement, nothing_seen
-from helmmail.verification.rules import EXEC, JOBS, PODS, SECRETS, WORKLOADS
+from helmmail.verification.judgement import Evidence, Inside, Judgement, no_pod, nothing_seen
+from helmmail.verification.rules import EXEC, SECRETS, VIEW
 from helmmail.verification.target import Options
 
 ID = "connect"
-RULES = (WORKLOADS, JOBS, PODS, SECRETS, EXEC)
+RULES = (*VIEW, SECRETS, EXEC)
 
 
 def climbed(_: Options) -> bool:
@@ -31,8 +31,7 @@ def judge(evidence: Evidence, options: Options) -> Iterator[Judgement]:
     for sender in evidence.view.senders:
         found = [each for each in evidence.inside if each.workload == str(sender)]
         if not found:
-            verdict = Verdict.UNKNOWN if sender.wants_pods else Verdict.SKIPPED
-            yield Judgement(verdict, f"{sender}: no pod of it runs now")
+            yield no_pod(sender, evidence.view)
         yield from map(_judge, found)
 
 

@@ -8,13 +8,13 @@ from helmmail.cluster.objects import Object
 from helmmail.cluster.policies import egress
 from helmmail.model import Verdict
 from helmmail.verification.judgement import Evidence, Judgement, nothing_seen, unread
-from helmmail.verification.rules import JOBS, POLICIES, WORKLOADS
+from helmmail.verification.rules import POLICIES, VIEW
 from helmmail.verification.snapshot import POLICIES as RESOURCE
 from helmmail.verification.target import Options
 from helmmail.verification.view import Sender
 
 ID = "policy"
-RULES = (WORKLOADS, JOBS, POLICIES)
+RULES = (*VIEW, POLICIES)
 
 
 def climbed(_: Options) -> bool:

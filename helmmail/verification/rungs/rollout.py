@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from helmmail.cluster.rollout import Status
 from helmmail.model import Verdict
-from helmmail.verification.judgement import Evidence, Judgement, after_deploy, nothing_seen, unread
+from helmmail.verification.judgement import Evidence, Judgement, after_deploy, not_followed, nothing_seen, unread
 from helmmail.verification.rules import JOBS, PODS, REVISIONS, WORKLOADS
 from helmmail.verification.snapshot import PODS as POD_RESOURCE
 from helmmail.verification.snapshot import REPLICA_SETS
@@ -29,6 +29,7 @@ def judge(evidence: Evidence, _: Options) -> Iterator[Judgement]:
     view = evidence.view
     refused = unread(view, POD_RESOURCE, REPLICA_SETS, REVISION_RESOURCE)
     yield from refused
+    yield from not_followed(evidence)
     yield from nothing_seen(view)
     for sender in view.senders:
         state = sender.rollout

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from helmmail.cluster.objects import Object, created, name_of
 from helmmail.model import Verdict
-from helmmail.verification.judgement import Evidence, Judgement, after_deploy
+from helmmail.verification.judgement import Evidence, Judgement, after_deploy, no_pod
 from helmmail.verification.rules import CONFIG_MAPS, JOBS, PODS, SECRETS, WORKLOADS
 from helmmail.verification.snapshot import CONFIG_MAPS as CONFIG_MAP_RESOURCE
 from helmmail.verification.snapshot import SECRETS as SECRET_RESOURCE
@@ -37,8 +37,7 @@ def _judge(sender: Sender, sources: set[tuple[str, str, str, str]], evidence: Ev
     snapshot = evidence.view.snapshot
     starts = list(_starts(sender))
     if not starts:
-        verdict = Verdict.UNKNOWN if sender.wants_pods else Verdict.SKIPPED
-        return Judgement(verdict, f"{sender}: no container of it runs now")
+        return no_pod(sender, evidence.view, "container of it")
     late: list[str] = []
     at_once: list[str] = []
     unclear: list[str] = []
@@ -112,14 +111,22 @@ def _starts(sender: Sender) -> Iterator[tuple[str, str, str]]:
 def changed(item: Object, key: str) -> str:
     """When the data of a Secret or ConfigMap last changed, as the API's text; "" where nothing says.
 
-    Of the writers in managedFields those that own `key`; all that own data, where none is listed with it.
+    Of the writers in managedFields those that own `key`; all that own data, where none is listed with it. A Secret that
+    was applied by the server (Helm 4, Argo CD, Flux) is owned as it was written: by `stringData`, if it was.
     """
     if item.get("immutable"):
         return created(item)
     writers = [
-        each
+        (str(each["time"]), owned)
         for each in item.get("metadata", {}).get("managedFields") or ()
-        if each.get("time") and not each.get("subresource") and "f:data" in (each.get("fieldsV1") or {})
+        if each.get("time") and not each.get("subresource") and (owned := _owned(each))
     ]
-    owners = [each for each in writers if key and f"f:{key}" in (each["fieldsV1"]["f:data"] or {})]
-    return max((str(each["time"]) for each in owners or writers), default="")
+    owners = [when for when, owned in writers if f"f:{key}" in owned]
+    return max(owners or [when for when, _ in writers], default="")
+
+
+def _owned(writer: Object) -> set[str]:
+    """The keys of data that a writer owns, as managedFields has them; "." is the map itself."""
+    fields = writer.get("fieldsV1") or {}
+    parts = [name for name in ("f:data", "f:stringData") if name in fields]
+    return {".", *(key for name in parts for key in fields[name] or ())} if parts else set()

@@ -1,0 +1,253 @@
+"""`helmmail send`: a real test mail from every environment, followed to its delivery."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from helmmail.cli import mail
+from helmmail.cli.duration import Duration
+from helmmail.cli.output import choose, color_option, command_line, options, print_report, report_options
+from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, merge_errors
+from helmmail.lazy import pattern
+from helmmail.model import Check, Verdict
+from helmmail.report.model import EnvironmentInfo, Result
+
+if TYPE_CHECKING:
+    from helmmail.cli.common import Workspace
+    from helmmail.diagnosis.routes import Route
+    from helmmail.mail.api.base import Api
+    from helmmail.mail.testmail import Means, Order, Outcome
+
+_ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.SKIPPED)
+_WORDS = {Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown", Verdict.PASS: "passed"}
+_UNSAFE = pattern(r"[^A-Za-z0-9._-]+")
+
+_send_options = options(
+    click.option("--env", "names", multiple=True, metavar="NAME", help="Only this environment (repeatable)."),
+    click.option(
+        "--recipient",
+        "recipients",
+        multiple=True,
+        required=True,
+        metavar="ADDRESS",
+        help="Who gets the mail: an address that exists and that you read (repeatable).",
+    ),
+    click.option("--many", is_flag=True, help="More than 5 recipients are meant."),
+    click.option("--wait", "waits", is_flag=True, help="Follow each mail at the provider until it is delivered."),
+    click.option("--timeout", type=Duration(), default="5m", show_default=True, help="How long everything may take."),
+    click.option(
+        "--spool",
+        metavar="FOLDER",
+        help="Where mails are kept until their end is known  [default: helmmail/spool in XDG_STATE_HOME].",
+    ),
+    click.option("--again", is_flag=True, help="A new mail, though the spool holds one whose end is not known."),
+    click.option("--log", metavar="FILE", help="Append every SMTP dialogue as JSON lines, without secrets."),
+)
+
+
+@click.command("send", short_help="Send a test mail from every environment, and follow it.")
+@_send_options
+@mail.login_options
+@mail.files_options
+@mail.cluster_options
+@mail.api_options
+@report_options(default="text; github in GitHub Actions")
+@color_option
+@click.pass_obj
+def command(typed: Sequence[str], /, **given: Any) -> int:
+    """Send a real test mail from every environment with that environment's settings, and follow it.
+
+    What a server puts off (4xx) is tried again, a bounded number of times. A run that was interrupted goes on where it
+    stood; a mail whose answer was lost is in doubt: it is looked up at the provider, and never sent again blindly.
+    Credentials come from HELMMAIL_SMTP_USER and HELMMAIL_SMTP_PASSWORD, --password-file, --password-stdin or
+    --from-cluster, never from the command line, and go over TLS only.
+
+    \b
+      helmmail send --env staging --recipient me@example.fr
+      helmmail send --recipient me@example.fr --from-cluster --wait --log dialogue.jsonl
+
+    \b
+    Exit codes: 0 taken (with --wait: delivered); 1 refused, not sent, or not delivered; 2 usage or input error;
+    3 it could not be found out.
+    """
+    from helmmail.mail import recipients
+
+    recipients.check(given["recipients"], many=given["many"])
+    workspace = mail.open_environments(given["names"], given["layers"], given["config_path"])
+    orders, checks, asks, whose = _orders(workspace, given)
+    outcomes, means = _send_all(orders, whose, given)
+    return _report(typed, workspace.infos(), outcomes, means, checks, asks, given)
+
+
+def _orders(workspace: Workspace, given: dict[str, Any]) -> tuple[list[Order], list[Check], list[str], list[Route]]:
+    """What is to be sent, what cannot be and why, what the user could give, and the way of each order."""
+    from helmmail.mail.testmail import Order
+
+    orders: list[Order] = []
+    checks: list[Check] = []
+    asks: list[str] = []
+    whose: list[Route] = []
+    for route, login_problem in _with_logins(workspace, given):
+        why = ""
+        if route.server is None:
+            why = route.problem
+        elif not route.sender:
+            why = f"{route.place}: no sender is known; add `sender` to the environment in helmmail.yaml"
+        elif login_problem:
+            why = login_problem
+        elif route.needs_login and route.login is None:
+            why = f"{route.server} needs user and password, which were not given"
+            asks.append("HELMMAIL_SMTP_USER and HELMMAIL_SMTP_PASSWORD, --password-file, or --from-cluster")
+        if why or route.server is None:
+            checks.append(Check(route.name, Verdict.UNKNOWN, f"not sent: {why}"))
+            continue
+        owner = route.provider.id if route.provider is not None else ""
+        orders.append(Order(route.name, route.server, route.sender, given["recipients"], route.login, owner))
+        whose.append(route)
+    return orders, checks, list(dict.fromkeys(asks)), whose
+
+
+def _with_logins(workspace: Workspace, given: dict[str, Any]) -> list[tuple[Route, str]]:
+    """Each way with its credentials, or why it has none."""
+    found = mail.routes_of(workspace)
+    if not given["from_cluster"]:
+        password = mail.given_password(given["password_file"], given["password_stdin"])
+        return [(route, "") for route in mail.with_logins(found, password)]
+    place = mail.Place(given["kubeconfig"], given["context"], given["namespace"])
+    return [
+        (route, login) if isinstance(login, str) else (replace(route, login=login), "")
+        for route, login in mail.cluster_logins(workspace, found, place)
+    ]
+
+
+def _send_all(
+    orders: Sequence[Order], whose: Sequence[Route], given: dict[str, Any]
+) -> tuple[list[Outcome], list[Means]]:
+    """Sends for all environments side by side. Raises InputError, all of them together."""
+    from helmmail.mail.testmail import deliver
+
+    root = Path(given["spool"]) if given["spool"] else default_spool()
+    means = [_means(route, given) for route in whose]
+    folders = [root / folder_name(order) for order in orders]
+    done: dict[int, list[Outcome]] = {}
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            done[number] = deliver(orders[number], folders[number], means[number])
+        except BaseException as error:  # raised again below, in the thread that may be interrupted
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(len(orders))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    unusable = [error for error in errors if isinstance(error, InputError)]
+    for error in errors:
+        if not isinstance(error, InputError):
+            raise error
+    if unusable:
+        raise merge_errors(unusable)
+    pairs = [(each, means[number]) for number in range(len(orders)) for each in done[number]]
+    return [each for each, _ in pairs], [each for _, each in pairs]
+
+
+def _means(route: Route, given: dict[str, Any]) -> Means:
+    from helmmail.mail.testmail import Means
+
+    api, untold = _api(route, given)
+    return Means(
+        api=api,
+        untold=untold,
+        wait=given["waits"],
+        seconds=given["timeout"],
+        log=Path(given["log"]) if given["log"] else None,
+        again=given["again"],
+        many=given["many"],
+        progress=lambda line: mail.progress(f"{route.name}: {line}"),
+    )
+
+
+def _api(route: Route, given: dict[str, Any]) -> tuple[Api | None, str]:
+    """The provider's API, or why it cannot be asked."""
+    from helmmail.mail.api import connect, has_client
+    from helmmail.mail.api.settings import Options
+
+    if route.provider is None:
+        return None, "the server belongs to no provider that is known here"
+    if not has_client(route.provider):
+        return None, f"the API of {route.provider.title} is not spoken here"
+    try:
+        return connect(route.provider, Options(given["api_url"], given["project"])), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def default_spool() -> Path:
+    """Where mails are kept: in XDG_STATE_HOME (XDG Base Directory Specification), by default ~/.local/state."""
+    home = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    return base / "helmmail" / "spool"
+
+
+def folder_name(order: Order) -> str:
+    """A folder for the mails of an environment by one way: a name for people, and a digest of the way."""
+    parts = "\0".join((order.environment, str(order.server), order.sender))
+    return f"{_UNSAFE.sub('_', order.environment)[:60]}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
+
+
+def _report(
+    typed: Sequence[str],
+    infos: Sequence[EnvironmentInfo],
+    outcomes: Sequence[Outcome],
+    means: Sequence[Means],
+    checks: Sequence[Check],
+    asks: Sequence[str],
+    given: dict[str, Any],
+) -> int:
+    from helmmail.diagnosis.order import by_cause
+    from helmmail.diagnosis.report import as_findings
+    from helmmail.mail.spool import State
+    from helmmail.mail.testmail import explain
+
+    told = [*checks, *(Check(each.order.environment, each.verdict, _evidence(each, given)) for each in outcomes)]
+    told.sort(key=lambda check: _ORDER.index(check.verdict))
+    reasons = by_cause(explain(outcomes, means[0]) if means else [], Counter())
+    todo: list[tuple[str, list[str]]] = [("Give what is missing:", list(asks))] if asks else []
+    if any(each.entry.state is State.IN_DOUBT for each in outcomes):
+        text = (
+            "A mail is in doubt: whether the server took it is not known. See whether it has arrived; "
+            "the same command looks it up again, and with --again it sends a new one"
+        )
+        todo.append((text, []))
+    counted = Counter(check.verdict for check in told)
+    numbers = ", ".join(f"{counted[each]} {_WORDS[each]}" for each in _WORDS if counted[each])
+    result = Result(
+        "send",
+        environments=infos,
+        checks=told,
+        findings=as_findings(reasons),
+        todo=todo,
+        summary={"headline": f"{len(outcomes)} test mail{'s' * (len(outcomes) != 1)}: {numbers or 'nothing sent'}"},
+        again=command_line(typed),
+    )
+    chosen = choose(given["output"], os.environ)
+    # GitLab's form is about lines of code; mails have none.
+    shown = "text" if given["output"] is None and chosen == "gitlab" else chosen
+    print_report(result, shown, given["output_file"], color=given["color"])
+    verdicts = {check.verdict for check in told}
+    return EXIT_FINDINGS if Verdict.FAIL in verdicts else EXIT_UNKNOWN if Verdict.UNKNOWN in verdicts else EXIT_OK
+
+
+def _evidence(outcome: Outcome, given: dict[str, Any]) -> str:
+    return f"{outcome.entry.recipient}: {outcome.evidence}" if len(given["recipients"]) > 1 else outcome.evidence
