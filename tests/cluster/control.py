@@ -71,7 +71,7 @@ def start(state: Path, name: str, *command: str | Path) -> subprocess.Popen[byte
 
 def check_alive() -> None:
     """Raises NotReadyError where a program that this process has started is no more."""
-    for path, process in started.items():
+    for path, process in list(started.items()):  # node.py looks from a thread while it starts more
         if process.poll() is not None:
             said = path.read_text(encoding="utf-8", errors="replace").strip()
             raise NotReadyError(f"{path.stem} ended with {process.returncode}: {said[-2000:]}")

@@ -17,6 +17,14 @@ from tests.verification.world import CANARY, USER
 
 LASUITE = CHARTS / "lasuite"
 MAIL = ("DJANGO_EMAIL_HOST_USER", "DJANGO_EMAIL_HOST_PASSWORD")
+OTHER = (
+    "DJANGO_SECRET_KEY",
+    "DJANGO_SUPERUSER_EMAIL",
+    "DJANGO_SUPERUSER_PASSWORD",
+    "OIDC_RP_CLIENT_ID",
+    "OIDC_RP_CLIENT_SECRET",
+)
+"""Keys that the chart's containers need as well: without them none starts."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,7 @@ def _values(stage: str) -> Path:
 
 
 def _deploy(place: Namespace, stage: str) -> None:
-    data = {MAIL[0]: USER, MAIL[1]: CANARY}
+    data = {MAIL[0]: USER, MAIL[1]: CANARY} | dict.fromkeys(OTHER, "x")
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "courrier-backend"}, "stringData": data}
     place.apply(secret)
     chart = LASUITE / stage / "courrier"
