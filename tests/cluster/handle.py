@@ -103,7 +103,8 @@ class Cluster:
         log = (self.own / "audit.log").read_text(encoding="utf-8")
         whole = log.rpartition("\n")[0].splitlines()
         events = {event["auditID"]: event for event in map(json.loads, whole)}  # a watch has two stages
-        return [event for event in events.values() if user in (None, event["user"].get("username"))]  # none where the token was refused
+        # One whose token was refused is nobody's.
+        return [event for event in events.values() if user in (None, event["user"].get("username"))]
 
     def load(self, name: str, folder: Path, at: str = "/app") -> str:
         """Puts an image on the node, the Python image with a folder at `at`, and gives its name back."""
