@@ -187,6 +187,7 @@ def many_files(folder: Path) -> Lines:
     def fresh() -> None:
         shutil.rmtree(tree, ignore_errors=True)
         shutil.copytree(spare, tree)
+        os.sync()  # what the copy left to write is not the next program's to wait for
 
     yq = [_yq(), f'(.. | select(. == "{OLD}")) = "{NEW}"', *map(str, sorted(spare.glob("*/*")))]
     figures = side_by_side(
