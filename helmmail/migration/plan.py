@@ -19,7 +19,8 @@ from helmmail.model import Change, Finding, Severity
 from helmmail.settings.block import clear_credentials
 from helmmail.settings.manifest import has_templated_mail, is_encrypted, is_encrypted_text, may_make_secrets
 from helmmail.settings.reader import Reader
-from helmmail.validation.leftover import leftovers, mentions
+from helmmail.validation.finding import spot
+from helmmail.validation.leftover import Where, leftovers, mentions
 
 
 @dataclass(slots=True, eq=False)
@@ -213,8 +214,25 @@ def _findings(file: FilePlan, target: Target) -> list[Finding]:
             )
         return found
     reported = {finding.place.line - 1 for finding in found if finding.place is not None}
-    found += leftovers(document, target.source, file.splices, reported=reported)
+    for where, start, end in leftovers(document, target.source, file.splices, reported=reported):
+        rule, message, fix = _LEFT[where]
+        found.append(spot(document, start, end, rule, message, fix))
     return found
+
+
+_LEFT = {
+    Where.EXPRESSION: (
+        rules.TEMPLATE_VALUE,
+        "a template expression names the old host",
+        "change it by hand: expressions are not overwritten",
+    ),
+    Where.COMMENT: (rules.COMMENTED_OUT, "a comment names the old host; comments are left", ""),
+    Where.TEXT: (
+        rules.OLD_HOST_LEFT,
+        "the old host stands where helmmail knows no mail setting",
+        "change it by hand, or describe the application in helmmail.yaml (dialects)",
+    ),
+}
 
 
 __all__ = ["FilePlan", "Plan", "encrypted_names", "plan_move"]

@@ -11,7 +11,8 @@ from helmmail import rules
 from helmmail.environments.values import EffectiveBlock, Setting
 from helmmail.model import Finding, Severity
 from helmmail.settings.block import Block
-from helmmail.validation.subject import NO_ENVIRONMENT, Context, Subject, at
+from helmmail.validation.finding import at
+from helmmail.validation.subject import NO_ENVIRONMENT, Context, Subject
 
 SETTINGS = ("host", "port", "security", "user", "password", "sender")
 """The settings of a block that environments are compared by, as EffectiveBlock calls them."""

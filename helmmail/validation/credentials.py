@@ -14,8 +14,9 @@ from helmmail.model import Finding, Severity
 from helmmail.redact import MASK
 from helmmail.settings.block import Block, server
 from helmmail.settings.carriers import Entry, Form, ListCarrier, MapCarrier
+from helmmail.validation.finding import at, at_key
 from helmmail.validation.names import is_misspelt
-from helmmail.validation.subject import Context, at
+from helmmail.validation.subject import Context
 
 _REFERENCES = frozenset({"secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef", "fileKeyRef"})
 """What `valueFrom` may hold (Kubernetes' EnvVarSource)."""
@@ -235,7 +236,4 @@ def _source_problem(source: Node) -> str | None:
 
 
 def _finding(block: Block, key: Node, problem: str) -> Finding:
-    document, inner = block.document, 1 if key.style else 0
-    start, end = document.place(key.start + inner), document.place(key.end - inner)
-    severity = rules.RULES[rules.REFERENCE_MALFORMED].severity
-    return Finding(rules.REFERENCE_MALFORMED, severity, f"{key.value}: {problem}", start, "correct its form", end)
+    return at_key(key, block.document, rules.REFERENCE_MALFORMED, f"{key.value}: {problem}", "correct its form")

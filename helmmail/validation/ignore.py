@@ -14,6 +14,7 @@ from helmmail.document.source import Document
 from helmmail.environments.config import RuleSetting
 from helmmail.lazy import pattern
 from helmmail.model import Finding
+from helmmail.validation.finding import spot
 
 _COMMENT = pattern(r"#[ \t]*helmmail:?[ \t]*ignore\b[ \t]*:?[ \t]*(?P<rest>[^\r\n]*)", re.IGNORECASE)
 _ANSWER = pattern(r"(?P<ids>HM\d+(?:[ \t]*,[ \t]*HM\d+)*)[ \t]*--[ \t]*(?P<reason>\S.*)")
@@ -91,10 +92,8 @@ class _Comments:
         document = self._document(path)
         for comment in self._of(path) if document is not None else ():
             if comment.fault and document is not None:
-                severity = rules.RULES[rules.IGNORED_WITHOUT_REASON].severity
-                place, end = document.place(comment.offset), document.place(comment.end)
                 message = f"{comment.fault}, so nothing is ignored"
-                yield Finding(rules.IGNORED_WITHOUT_REASON, severity, message, place, comment.fix, end)
+                yield spot(document, comment.offset, comment.end, rules.IGNORED_WITHOUT_REASON, message, comment.fix)
 
     def _of(self, path: str) -> list[_Comment]:
         if path not in self._by_path:

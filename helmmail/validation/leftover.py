@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from enum import Enum
 
-from helmmail import rules
 from helmmail.document.edit import Splice
 from helmmail.document.source import Document
 from helmmail.document.template import FILLER
-from helmmail.model import Finding, Severity
 from helmmail.settings.provider import Provider
 
 
@@ -29,10 +28,18 @@ def mentions(text: str, provider: Provider) -> Iterator[int]:
             at = lowered.find(host, end)
 
 
+class Where(Enum):
+    """What a mention of the provider stands in."""
+
+    EXPRESSION = "expression"
+    COMMENT = "comment"
+    TEXT = "text"
+
+
 def leftovers(
-    document: Document, provider: Provider, splices: Sequence[Splice], *, reported: set[int]
-) -> Iterator[Finding]:
-    """A finding for each mention of the provider that no splice touches.
+    document: Document, provider: Provider, splices: Sequence[Splice] = (), *, reported: set[int]
+) -> Iterator[tuple[Where, int, int]]:
+    """Each mention of the provider that no splice touches: what it stands in, its start and its end.
 
     `reported` holds the (0-based) lines that a finding speaks of already.
     """
@@ -41,29 +48,13 @@ def leftovers(
             continue
         if "." not in provider.hosts[0] and not _speaks_of_mail(document, at, len(provider.hosts[0])):
             continue
-        place = document.place(at)
-        end = document.place(_end(document.text, at, provider))
-        if document.masked[at] == FILLER or document.masked[at] == " " != document.text[at]:
-            yield Finding(
-                rules.TEMPLATE_VALUE,
-                Severity.WARNING,
-                "a template expression names the old host",
-                place,
-                "change it by hand: expressions are not overwritten",
-                end,
-            )
-        elif _in_comment(document, at):
-            message = "a comment names the old host; comments are left"
-            yield Finding(rules.COMMENTED_OUT, Severity.NOTE, message, place, end=end)
-        else:
-            yield Finding(
-                rules.OLD_HOST_LEFT,
-                Severity.WARNING,
-                "the old host stands where helmmail knows no mail setting",
-                place,
-                "change it by hand, or describe the application in helmmail.yaml (dialects)",
-                end,
-            )
+        yield _where(document, at), at, _end(document.text, at, provider)
+
+
+def _where(document: Document, at: int) -> Where:
+    if document.masked[at] == FILLER or document.masked[at] == " " != document.text[at]:
+        return Where.EXPRESSION
+    return Where.COMMENT if _in_comment(document, at) else Where.TEXT
 
 
 def _end(text: str, at: int, provider: Provider) -> int:

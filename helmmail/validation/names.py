@@ -9,7 +9,8 @@ from helmmail.model import Finding
 from helmmail.settings.block import Block
 from helmmail.settings.carriers import Carrier
 from helmmail.settings.dialect import Dialects, Shape
-from helmmail.validation.subject import Context, at
+from helmmail.validation.finding import at
+from helmmail.validation.subject import Context
 
 
 def check_names(block: Block, context: Context) -> Iterator[Finding]:

@@ -9,8 +9,9 @@ from helmmail.lazy import pattern
 from helmmail.model import Finding
 from helmmail.settings.block import Block, server, url_query
 from helmmail.settings.carriers import Entry
+from helmmail.validation.finding import at
 from helmmail.validation.names import is_misspelt
-from helmmail.validation.subject import Context, at
+from helmmail.validation.subject import Context
 
 _FREEMAIL = frozenset({
     "aol.com", "free.fr", "gmail.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "hotmail.fr", "icloud.com",

@@ -12,7 +12,7 @@ from helmmail.model import Finding, Severity
 from helmmail.redact import MASK
 from helmmail.settings.block import Block
 from helmmail.settings.carriers import Entry, Form
-from helmmail.validation.subject import at
+from helmmail.validation.finding import at
 
 _SCHEMA = "smtp-settings"
 

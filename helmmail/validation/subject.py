@@ -6,14 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from helmmail import rules
-from helmmail.document.source import Document
 from helmmail.environments.environment import Environment, Read
 from helmmail.environments.secrets import MadeSecret
 from helmmail.environments.values import release_blocks
-from helmmail.model import Finding, Severity
 from helmmail.settings.block import Block
-from helmmail.settings.carriers import Entry
 from helmmail.settings.dialect import Dialects
 from helmmail.settings.provider import Provider
 from helmmail.settings.reader import Reader
@@ -66,11 +62,3 @@ def subjects(environment: Environment, read: Read, reader: Reader) -> Iterator[S
     for path in dict.fromkeys(environment.other):
         if path not in layered:
             yield Subject(environment.name, path, reader.blocks(read(path)))
-
-
-def at(
-    entry: Entry, document: Document, rule: str, message: str, fix: str = "", severity: Severity | None = None
-) -> Finding:
-    """A finding about an entry's name, of its rule's severity unless another is given."""
-    start, end = document.place(entry.key_start), document.place(entry.key_end)
-    return Finding(rule, severity or rules.RULES[rule].severity, message, start, fix or None, end)

@@ -15,8 +15,8 @@ from helmmail.redact import MASK
 from helmmail.settings.block import Block
 from helmmail.settings.carriers import ListCarrier
 from helmmail.settings.provider import Provider
-from helmmail.validation.leftover import leftovers
-from helmmail.validation.subject import at
+from helmmail.validation.finding import at, at_key, spot
+from helmmail.validation.leftover import Where, leftovers
 
 _BROKEN = pattern(
     r"\{[ \t]+env:[\w.-]+[ \t]*\}|\{env:[\w.-]+[ \t]+\}|\$[ \t]+\{\w+\}|\$\{[ \t]+\w+[ \t]*\}"
@@ -45,9 +45,9 @@ def _not_text(block: Block) -> Iterator[Finding]:
         return
     members = {entry.name for entry in block.members()}
     secret = {entry.name for role in ("user", "password") for entry in block.settings.get(role, ())}
-    for item in carrier.node.items:
-        name, value = (item.get("name"), item.get("value")) if item.kind is Kind.MAP else (None, None)
-        if name is None or value is None or value.kind is not Kind.SCALAR or value.style or name.value not in members:
+    for name, item in _named(carrier.node):
+        value = item.get("value")
+        if value is None or value.kind is not Kind.SCALAR or value.style or name.value not in members:
             continue
         if block.document.is_expression(value.start, value.end) or not value.value or value.tag is not None:
             continue
@@ -56,14 +56,8 @@ def _not_text(block: Block) -> Iterator[Finding]:
             text = document.text[value.start : value.end]
             if name.value in secret:
                 text = MASK
-            yield Finding(
-                rules.ENV_NOT_TEXT,
-                rules.RULES[rules.ENV_NOT_TEXT].severity,
-                f"{name.value}: {text} is no text, and Kubernetes refuses the container",
-                document.place(value.start),
-                f'put it in quotes: "{text}"',
-                document.place(value.end),
-            )
+            message = f"{name.value}: {text} is no text, and Kubernetes refuses the container"
+            yield spot(document, value.start, value.end, rules.ENV_NOT_TEXT, message, f'put it in quotes: "{text}"')
 
 
 def duplicates(document: Document, blocks: Iterable[Block]) -> Iterator[Finding]:
@@ -98,15 +92,8 @@ def _twice(
 
 
 def _duplicate(document: Document, key: Node, last: Node) -> Finding:
-    inner = 1 if key.style else 0
-    return Finding(
-        rules.DUPLICATE_KEY,
-        rules.RULES[rules.DUPLICATE_KEY].severity,
-        f"{key.value} stands again on line {document.place(last.start).line}, and only that one counts",
-        document.place(key.start + inner),
-        "remove one of them",
-        document.place(key.end - inner),
-    )
+    message = f"{key.value} stands again on line {document.place(last.start).line}, and only that one counts"
+    return at_key(key, document, rules.DUPLICATE_KEY, message, "remove one of them")
 
 
 def placeholders(document: Document) -> Iterator[Finding]:
@@ -120,14 +107,9 @@ def placeholders(document: Document) -> Iterator[Finding]:
 
 
 def _broken(document: Document, match: re.Match[str]) -> Finding:
-    return Finding(
-        rules.PLACEHOLDER_BROKEN,
-        rules.RULES[rules.PLACEHOLDER_BROKEN].severity,
-        f"the blanks in {match[0]} keep it from being replaced",
-        document.place(match.start()),
-        "take them out: " + re.sub(r"[ \t]+", "", match[0]),
-        document.place(match.end()),
-    )
+    message = f"the blanks in {match[0]} keep it from being replaced"
+    fix = "take them out: " + re.sub(r"[ \t]+", "", match[0])
+    return spot(document, match.start(), match.end(), rules.PLACEHOLDER_BROKEN, message, fix)
 
 
 def old_host(document: Document, source: Provider, blocks: list[Block]) -> Iterator[Finding]:
@@ -138,10 +120,21 @@ def old_host(document: Document, source: Provider, blocks: list[Block]) -> Itera
             reported.add(document.line_of(block.host_entry.value.start))
             message = f"{block.host_entry.name}: still a server of {source.id} ({block.host})"
             yield at(block.host_entry, document, rules.OLD_HOST_LEFT, message, "move it: helmmail migrate")
-    for finding in leftovers(document, source, (), reported=reported):
-        if finding.rule == rules.TEMPLATE_VALUE:
-            finding = finding._replace(rule=rules.OLD_HOST_LEFT)
-        elif finding.rule == rules.OLD_HOST_LEFT:
-            fix = "helmmail migrate moves it where it belongs to mail settings; change it by hand elsewhere"
-            finding = finding._replace(message=f"a server of {source.id} is named here", fix=fix)
-        yield finding
+    for where, start, end in leftovers(document, source, reported=reported):
+        rule, message, fix = _LEFT[where]
+        yield spot(document, start, end, rule, message.format(provider=source.id), fix)
+
+
+_LEFT = {
+    Where.EXPRESSION: (
+        rules.OLD_HOST_LEFT,
+        "a template expression names the old host",
+        "change it by hand: expressions are not overwritten",
+    ),
+    Where.COMMENT: (rules.COMMENTED_OUT, "a comment names the old host; comments are left", ""),
+    Where.TEXT: (
+        rules.OLD_HOST_LEFT,
+        "a server of {provider} is named here",
+        "helmmail migrate moves it where it belongs to mail settings; change it by hand elsewhere",
+    ),
+}

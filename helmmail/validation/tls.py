@@ -12,7 +12,7 @@ from helmmail.settings.block import IMPLICIT_PORTS, Block, port_security
 from helmmail.settings.carriers import Entry, Form
 from helmmail.settings.dialect import Flag
 from helmmail.settings.provider import Provider
-from helmmail.validation.subject import at
+from helmmail.validation.finding import at
 
 _WORDS = {Security.IMPLICIT: "implicit TLS", Security.STARTTLS: "STARTTLS", Security.NONE: "no TLS"}
 _CUSTOM = frozenset({587, 2587})
