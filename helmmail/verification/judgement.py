@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -116,6 +116,17 @@ def no_pod(sender: Sender, view: View, what: str = "pod of it") -> Judgement:
         return Judgement(Verdict.UNKNOWN, f"{sender}: {'; '.join(refused)}")
     verdict = Verdict.UNKNOWN if sender.wants_pods else Verdict.SKIPPED
     return Judgement(verdict, f"{sender}: no {what} runs now")
+
+
+def of_each_inside(evidence: Evidence, judge: Callable[[Sender, Inside], Judgement]) -> Iterator[Judgement]:
+    """One answer for each container that was looked into, or why there is none of a workload."""
+    yield from nothing_seen(evidence.view)
+    for sender in evidence.view.senders:
+        found = [each for each in evidence.inside if each.workload == str(sender)]
+        if not found:
+            yield no_pod(sender, evidence.view)
+        for each in found:
+            yield judge(sender, each)
 
 
 def nothing_seen(view: View) -> list[Judgement]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from helmmail.cluster.probe import Application
 from helmmail.model import Security, Verdict
 from helmmail.verification.expected import Expectation
-from helmmail.verification.judgement import Evidence, Inside, Judgement, after_deploy, no_pod, nothing_seen
+from helmmail.verification.judgement import Evidence, Inside, Judgement, after_deploy, of_each_inside
 from helmmail.verification.rules import EXEC, JOBS, PODS, WORKLOADS
 from helmmail.verification.target import Options
 from helmmail.verification.view import Container, Sender
@@ -30,13 +30,7 @@ def judge(evidence: Evidence, options: Options) -> Iterator[Judgement]:
     if not options.execute:
         yield Judgement(Verdict.SKIPPED, "the application was not asked: --exec was not given")
         return
-    yield from nothing_seen(evidence.view)
-    for sender in evidence.view.senders:
-        found = [each for each in evidence.inside if each.workload == str(sender)]
-        if not found:
-            yield no_pod(sender, evidence.view)
-        for each in found:
-            yield _judge(each, _container(sender, each.container))
+    yield from of_each_inside(evidence, lambda sender, each: _judge(each, _container(sender, each.container)))
 
 
 def _container(sender: Sender, name: str) -> Container:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from helmmail.cluster.probe import Step
 from helmmail.model import Verdict
-from helmmail.verification.judgement import Evidence, Inside, Judgement, no_pod, nothing_seen
+from helmmail.verification.judgement import Evidence, Inside, Judgement, of_each_inside
 from helmmail.verification.rules import EXEC, SECRETS, VIEW
 from helmmail.verification.target import Options
 
@@ -27,12 +27,7 @@ def judge(evidence: Evidence, options: Options) -> Iterator[Judgement]:
     if not options.connect:
         yield Judgement(Verdict.SKIPPED, "the mail server was not called: --connect was not given")
         return
-    yield from nothing_seen(evidence.view)
-    for sender in evidence.view.senders:
-        found = [each for each in evidence.inside if each.workload == str(sender)]
-        if not found:
-            yield no_pod(sender, evidence.view)
-        yield from map(_judge, found)
+    yield from of_each_inside(evidence, lambda _, each: _judge(each))
 
 
 def _judge(inside: Inside) -> Judgement:

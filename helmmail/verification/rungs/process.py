@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from helmmail.cluster.probe import Compared
 from helmmail.model import Verdict
-from helmmail.verification.judgement import Evidence, Inside, Judgement, after_deploy, no_pod, nothing_seen
+from helmmail.verification.judgement import Evidence, Inside, Judgement, after_deploy, of_each_inside
 from helmmail.verification.rules import EXEC, JOBS, PODS, WORKLOADS
 from helmmail.verification.target import Options
 
@@ -24,13 +24,7 @@ def judge(evidence: Evidence, options: Options) -> Iterator[Judgement]:
     if not options.execute:
         yield Judgement(Verdict.SKIPPED, "not looked into the pods: --exec was not given")
         return
-    yield from nothing_seen(evidence.view)
-    for sender in evidence.view.senders:
-        found = [each for each in evidence.inside if each.workload == str(sender)]
-        if not found:
-            yield no_pod(sender, evidence.view)
-        for each in found:
-            yield _judge(each, evidence)
+    yield from of_each_inside(evidence, lambda _, each: _judge(each, evidence))
 
 
 def _judge(inside: Inside, evidence: Evidence) -> Judgement:
