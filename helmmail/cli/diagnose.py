@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from helmmail.cli.output import choose, color_option, command_line, options, pri
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError
 from helmmail.model import Check, Severity, Verdict
 from helmmail.report.model import Result
+from helmmail.report.words import WORST_FIRST, counts, reach
 
 if TYPE_CHECKING:
     from helmmail.diagnosis.diagnose import Diagnosis, Job
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from helmmail.diagnosis.routes import Route
     from helmmail.verification.target import Target
 
-_ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.SKIPPED)
-_RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 _subject_options = options(
     click.option("--sender", metavar="ADDRESS", help="The sender, instead of an environment's."),
@@ -249,7 +247,8 @@ def _report(
     from helmmail.diagnosis.report import as_findings
 
     output, output_file, color, fail_on = form
-    checks: list[Check] = sorted(diagnosis.checks, key=lambda check: _ORDER.index(check.verdict))
+    findings = as_findings(diagnosis.findings)
+    checks: list[Check] = sorted(diagnosis.checks, key=lambda check: WORST_FIRST.index(check.verdict))
     todo = _records(diagnosis, given)
     if diagnosis.asks:
         todo.append(("To know more, give:", list(diagnosis.asks)))
@@ -257,9 +256,9 @@ def _report(
         "diagnose",
         environments=workspace.infos() if workspace is not None else (),
         checks=checks,
-        findings=as_findings(diagnosis.findings),
+        findings=findings,
         todo=todo,
-        summary={"headline": _headline(diagnosis, found)},
+        summary={"headline": _headline(diagnosis, found, counts(findings))},
         again=command_line(typed),
     )
     chosen = choose(output, os.environ)
@@ -267,7 +266,7 @@ def _report(
     shown = "text" if output is None and chosen == "gitlab" else chosen
     print_report(result, shown, output_file, color=color)
     verdicts = {check.verdict for check in checks}
-    if Verdict.FAIL in verdicts or any(_RANK[each.severity] <= _RANK[fail_on] for each in diagnosis.findings):
+    if Verdict.FAIL in verdicts or reach(findings, fail_on):
         return EXIT_FINDINGS
     if Verdict.UNKNOWN in verdicts:
         return EXIT_UNKNOWN
@@ -292,12 +291,10 @@ def _records(diagnosis: Diagnosis, given: dict[str, Any]) -> list[tuple[str, lis
     return told
 
 
-def _headline(diagnosis: Diagnosis, found: list[Route]) -> str:
+def _headline(diagnosis: Diagnosis, found: list[Route], numbers: str) -> str:
     ways = dict.fromkeys(
         f"{route.sender or 'unknown sender'} by {route.server or 'an unknown server'}" for route in found
     )
     subject = ", ".join(ways) or "logs"
-    counted = Counter(each.severity for each in diagnosis.findings)
-    numbers = ", ".join(f"{counted[each]} {each.value}{'s' * (counted[each] != 1)}" for each in _RANK if counted[each])
     cause = f"most likely cause: {diagnosis.cause}" if diagnosis.cause else "no cause was found"
     return f"{subject}: {cause}" + (f" ({numbers})" if numbers else "")

@@ -20,6 +20,7 @@ from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, me
 from helmmail.lazy import pattern
 from helmmail.model import Check, Verdict
 from helmmail.report.model import EnvironmentInfo, Result
+from helmmail.report.words import WORST_FIRST, count
 
 if TYPE_CHECKING:
     from helmmail.cli.common import Workspace
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from helmmail.mail.api.base import Api
     from helmmail.mail.testmail import Means, Order, Outcome
 
-_ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.SKIPPED)
 _WORDS = {Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown", Verdict.PASS: "passed"}
 _UNSAFE = pattern(r"[^A-Za-z0-9._-]+")
 
@@ -221,7 +221,7 @@ def _report(
     from helmmail.mail.testmail import explain
 
     told = [*checks, *(Check(each.order.environment, each.verdict, _evidence(each, given)) for each in outcomes)]
-    told.sort(key=lambda check: _ORDER.index(check.verdict))
+    told.sort(key=lambda check: WORST_FIRST.index(check.verdict))
     reasons = by_cause(explain(outcomes, means[0]) if means else [], Counter())
     todo: list[tuple[str, list[str]]] = [("Give what is missing:", list(asks))] if asks else []
     if any(each.entry.state is State.IN_DOUBT for each in outcomes):
@@ -238,7 +238,7 @@ def _report(
         checks=told,
         findings=as_findings(reasons),
         todo=todo,
-        summary={"headline": f"{len(outcomes)} test mail{'s' * (len(outcomes) != 1)}: {numbers or 'nothing sent'}"},
+        summary={"headline": f"{count(len(outcomes), 'test mail')}: {numbers or 'nothing sent'}"},
         again=command_line(typed),
     )
     chosen = choose(given["output"], os.environ)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from helmmail.environments.secrets import MadeSecret, secrets_made
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, merge_errors
 from helmmail.model import Severity
 from helmmail.report.model import Result
+from helmmail.report.words import count, counts, reach
 from helmmail.settings.dialect import Dialects
 from helmmail.settings.find import MAIL
 from helmmail.settings.manifest import may_make_secrets
@@ -33,8 +33,6 @@ from helmmail.validation.subject import NO_ENVIRONMENT, Context
 if TYPE_CHECKING:
     from helmmail.validation.render.proof import Rendering
 
-_ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
-
 
 @click.command("validate", short_help="Find what cannot work in the mail settings, with line and column.")
 @click.argument("paths", nargs=-1, metavar="[PATHS | ENVIRONMENTS]...")
@@ -49,7 +47,7 @@ _ORDER = [Severity.ERROR, Severity.WARNING, Severity.NOTE]
 @click.option("--to", "target", metavar="PROVIDER", help="The provider that has to be used.")
 @click.option(
     "--fail-on",
-    type=click.Choice([each.value for each in _ORDER]),
+    type=click.Choice([each.value for each in Severity]),
     default=Severity.ERROR.value,
     show_default=True,
     help="The least severity at which the exit code is 1.",
@@ -99,8 +97,7 @@ def command(
     lines = workspace.shown_lines(validation.reader.blocks)
     form = choose(output, os.environ)
     print_report(result, form, output_file, color=color, source=lines, pages=rule_page)
-    worst = _ORDER[: _ORDER.index(Severity(fail_on)) + 1]
-    if any(finding.severity in worst for finding in judged.findings):
+    if reach(judged.findings, Severity(fail_on)):
         return EXIT_FINDINGS
     return EXIT_UNKNOWN if rendering is not None and rendering.is_unknown else EXIT_OK
 
@@ -220,12 +217,7 @@ class _Validation:
 
 
 def _headline(judged: Judged, workspace: Workspace) -> str:
-    counts = Counter(finding.severity for finding in judged.findings)
-    told = [_plural(counts[each], each.value) for each in _ORDER if counts[each]]
-    where = f"{_plural(len(workspace.environments), 'environment')}, {_plural(len(workspace.inventory.files), 'file')}"
+    told = counts(judged.findings) or "nothing found"
+    where = f"{count(len(workspace.environments), 'environment')}, {count(len(workspace.inventory.files), 'file')}"
     ignored = f"; {judged.ignored} ignored" if judged.ignored else ""
-    return f"{', '.join(told) if told else 'nothing found'} in {where}{ignored}"
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'s' * (count != 1)}"
+    return f"{told} in {where}{ignored}"

@@ -17,6 +17,7 @@ from helmmail.cli.output import choose, color_option, command_line, echo, option
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, merge_errors
 from helmmail.model import Check, Verdict
 from helmmail.report.model import EnvironmentInfo, Result
+from helmmail.report.words import WORST_FIRST
 from helmmail.settings.provider import suggest
 from helmmail.settings.reader import Reader
 from helmmail.verification.target import DEPLOYERS, Knowledge, Options, Target
@@ -25,7 +26,6 @@ from helmmail.verification.targets import Coordinates, bare_target, targets
 if TYPE_CHECKING:
     from helmmail.verification.ladder import Climb
 
-_ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.SKIPPED)
 _WORDS = {Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown", Verdict.PASS: "passed", Verdict.SKIPPED: "skipped"}
 
 
@@ -296,7 +296,7 @@ def _result(climbs: Sequence[_Climbed], infos: Sequence[EnvironmentInfo], again:
         for each in climbs
         for check, advice in zip(each.climb.checks, each.climb.advice, strict=True)
     ]
-    told.sort(key=lambda pair: _ORDER.index(pair[0].verdict))
+    told.sort(key=lambda pair: WORST_FIRST.index(pair[0].verdict))
     todo = dict.fromkeys((text, commands) for _, (text, commands) in told if text)
     return Result(
         command="verify",
@@ -315,5 +315,5 @@ def _named(check: Check, name: str) -> Check:
 def _headlines(climbs: Sequence[_Climbed]) -> Iterator[str]:
     for each in climbs:
         counts = Counter(check.verdict for check in each.climb.checks)
-        told = ", ".join(f"{counts[verdict]} {_WORDS[verdict]}" for verdict in _ORDER if counts[verdict])
+        told = ", ".join(f"{counts[verdict]} {_WORDS[verdict]}" for verdict in WORST_FIRST if counts[verdict])
         yield f"{each.target.name}: {told or 'nothing checked'}" + (f" ({each.where})" if each.where else "")

@@ -17,7 +17,7 @@ from helmmail.migration.secrets import SecretPlan, encrypted_names, plan_secrets
 from helmmail.migration.target import Target
 from helmmail.model import Change, Finding, Severity
 from helmmail.settings.block import clear_credentials
-from helmmail.settings.manifest import has_templated_mail, is_encrypted, is_encrypted_text, may_make_secrets
+from helmmail.settings.manifest import has_templated_mail, holds_encrypted, is_encrypted_text, may_make_secrets
 from helmmail.settings.reader import Reader
 from helmmail.validation.finding import spot
 from helmmail.validation.leftover import Where, leftovers, mentions
@@ -200,8 +200,7 @@ def _findings(file: FilePlan, target: Target) -> list[Finding]:
     found = file.findings + [finding for block in file.blocks for finding in block.findings]
     if file.secrets is not None:
         found += file.secrets.findings
-    encrypted = is_encrypted_text(document) or any(map(is_encrypted, document.roots))
-    if encrypted:
+    if holds_encrypted(document):
         if any(True for _ in mentions(document.text, target.source)):
             found.append(
                 Finding(

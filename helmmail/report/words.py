@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 
 from helmmail.lazy import pattern
-from helmmail.model import Finding, Severity
+from helmmail.model import Finding, Severity, Verdict
 
-_RANK = {severity: rank for rank, severity in enumerate((Severity.ERROR, Severity.WARNING, Severity.NOTE))}
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 # Control characters but tab and newline; the marks that turn the direction of text round (Unicode, UAX 9), with which
 # a line can be made to look like another; and halves of surrogate pairs, as which odd bytes of file names are read.
+WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.SKIPPED)
+"""The verdicts in the order in which a reader wants to see them."""
+
 _INVISIBLE = pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -29,6 +32,11 @@ def counts(findings: Iterable[Finding]) -> str:
     """How many findings there are of each severity: `2 errors, 1 note`; "" for none."""
     numbers = Counter(finding.severity for finding in findings)
     return ", ".join(count(numbers[severity], severity.value) for severity in _RANK if numbers[severity])
+
+
+def reach(findings: Iterable[Finding], bar: Severity) -> bool:
+    """Whether a finding is as severe as `bar`, or more."""
+    return any(_RANK[finding.severity] <= _RANK[bar] for finding in findings)
 
 
 def visible(text: str) -> str:

@@ -34,6 +34,11 @@ def is_encrypted_text(document: Document) -> bool:
     return document.is_dotenv and re.search(r"^sops_mac=", document.text, re.MULTILINE) is not None
 
 
+def holds_encrypted(document: Document) -> bool:
+    """Whether a document of the file is sealed, or the whole of a dotenv file. Raises as `Document.roots` does."""
+    return is_encrypted_text(document) or any(map(is_encrypted, document.roots))
+
+
 _HOST_NAME = pattern(r"(?:mail|smtp)\w{0,40}?(?:host|server|addr|url|dsn)\w{0,20}[\"']?[ \t]*[:=]", re.IGNORECASE)
 
 

@@ -14,7 +14,7 @@ from helmmail.errors import InputError, merge_errors
 from helmmail.model import Finding, Severity
 from helmmail.settings.block import Block
 from helmmail.settings.find import MAIL, carriers
-from helmmail.settings.manifest import is_encrypted, is_encrypted_text
+from helmmail.settings.manifest import holds_encrypted
 from helmmail.settings.reader import Reader
 from helmmail.validation.compare import Line, left_behind, odd_finding, odd_ones
 from helmmail.validation.credentials import check_credentials
@@ -80,7 +80,7 @@ def _of_block(block: Block, context: Context, decides_tls: Callable[[Block], boo
 
 
 def _of_document(document: Document, context: Context, seen: set[tuple[str, tuple[str, ...]]]) -> Iterator[Finding]:
-    if is_encrypted_text(document) or (not document.is_dotenv and any(map(is_encrypted, document.roots))):
+    if holds_encrypted(document):
         message = "an encrypted file was not looked into"
         yield Finding(rules.ENCRYPTED, Severity.NOTE, message, document.place(0))
         return

@@ -36,16 +36,12 @@ def check_schemas(environments: Iterable[Environment], read: Read, given: Sequen
         if not layers and chart is None:
             continue
         merged = merge_values(layers, chart)
-        if any(_is_encrypted(read(path)) for path in release.files):
+        if any(is_encrypted(root) for path in release.files for root in read(path).roots):
             _open_all(merged)
         if chart is not None:
             yield from check_chart(merged, chart, schemas, _documents(layers))
         for path in given:
             yield from check_user(merged, path, schemas)
-
-
-def _is_encrypted(document: Document) -> bool:
-    return not document.is_dotenv and any(map(is_encrypted, document.roots))
 
 
 def _open_all(merged: Merged) -> None:

@@ -8,6 +8,7 @@ from helmmail import rules
 from helmmail.lazy import pattern
 from helmmail.model import Finding, Place
 from helmmail.redact import MASK, is_credential
+from helmmail.report.words import count
 from helmmail.settings.block import server
 from helmmail.validation.render.conceal import Conceal
 from helmmail.validation.render.manifests import Data, Difference, Ident, Manifests, Scalar, in_words, text_at
@@ -68,11 +69,6 @@ def _setting(each: Difference) -> str:
         if part == "env" and each.path[index + 1][:1] == "[":
             return each.path[index + 1].strip("[]")
     return each.path[1] if each.ident.kind in ("ConfigMap", "Secret") else in_words(each.path)
-
-
-def count(number: int, what: str) -> str:
-    """`2 workloads`, `1 workload`."""
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def mail_of(manifests: Manifests, is_mail_host: Callable[[str], bool], conceal: Conceal) -> Iterator[str]:

@@ -14,9 +14,10 @@ from helmmail.document.tree import Node
 from helmmail.environments.environment import Environment, Release
 from helmmail.errors import InputError
 from helmmail.model import Change, Check, Finding, Place, Verdict
+from helmmail.report.words import count
 from helmmail.settings.manifest import is_encrypted
 from helmmail.validation.render.conceal import Conceal, secrets_of_manifests, secrets_of_values
-from helmmail.validation.render.evidence import count, evidence, findings, mail_of, places
+from helmmail.validation.render.evidence import evidence, findings, mail_of, places
 from helmmail.validation.render.helm import Programs
 from helmmail.validation.render.manifests import Difference, Ident, Manifests, compare, read_manifests
 from helmmail.validation.render.mirror import Mirror, MirrorError
