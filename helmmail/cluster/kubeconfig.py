@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from helmmail.document.foreign import read_map
 from helmmail.errors import InputError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -121,26 +122,13 @@ def _merge(files: Sequence[Path]) -> _Merged:
 
 
 def _load(file: Path) -> Mapping[str, Any]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    reader = YAML(typ="safe")
-    reader.allow_duplicate_keys = True  # the error for one would quote both values
-    try:
-        content = reader.load(file.read_bytes())
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
-        raise InputError(f"{place}: this is no YAML: {error.problem}; mend the kubeconfig") from None
-    except (YAMLError, ValueError):  # what stands in the file is not repeated
-        raise InputError(f"{file}: this is no YAML in UTF-8; mend the kubeconfig") from None
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}; make the kubeconfig readable") from None
-    if content is None:
-        return {}
-    if not isinstance(content, Mapping):
-        raise InputError(f"{file}: this is no kubeconfig; it has to be a map with clusters, users and contexts")
-    return content
+    return read_map(
+        file,
+        mend="mend the kubeconfig",
+        unreadable="make the kubeconfig readable",
+        no_map="this is no kubeconfig; it has to be a map with clusters, users and contexts",
+        problems=True,
+    )
 
 
 def _entries(content: Mapping[str, Any], file: Path, plural: str, key: str) -> list[tuple[str, Entry]]:

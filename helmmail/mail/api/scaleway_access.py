@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from helmmail.document.foreign import read_map
 from helmmail.errors import InputError
 from helmmail.mail.api.token import Token, from_environment, sending
 
@@ -112,23 +113,9 @@ class _Settings:
 
 
 def _load(file: Path) -> Mapping[str, Any]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    reader = YAML(typ="safe")
-    reader.allow_duplicate_keys = True  # the error for one would quote both values
-    try:
-        content = reader.load(file.read_bytes())
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else str(file)
-        raise InputError(f"{place}: this is no YAML; mend Scaleway's configuration file") from None
-    except (YAMLError, ValueError):
-        raise InputError(f"{file}: this is no YAML in UTF-8; mend Scaleway's configuration file") from None
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}; make the file readable, or set SCW_SECRET_KEY") from None
-    if content is None:
-        return {}
-    if not isinstance(content, Mapping):
-        raise InputError(f"{file}: this is no map; mend Scaleway's configuration file")
-    return content
+    return read_map(
+        file,
+        mend="mend Scaleway's configuration file",
+        unreadable="make the file readable, or set SCW_SECRET_KEY",
+        no_map="this is no map; mend Scaleway's configuration file",
+    )
