@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from helmmail.document.source import Document
 from helmmail.document.tree import Kind, Node
+from helmmail.environments.nodes import View
 from helmmail.model import Place
 from helmmail.settings.manifest import is_encrypted, kind_of
 
@@ -27,71 +28,51 @@ def secrets_made(documents: Iterable[Document]) -> dict[str, list[MadeSecret]]:
     found: dict[str, list[MadeSecret]] = {}
     for document in documents:
         for root in document.roots:
-            namespace = _scalar(document, root, "metadata", "namespace")
-            for made in _made(document, root):
+            view = View(document, root)
+            namespace = view.text(root, "metadata", "namespace") or ""
+            for made in _made(view):
                 found.setdefault(made.name, []).append(made._replace(namespace=namespace))
     return found
 
 
-def _made(document: Document, root: Node) -> Iterator[MadeSecret]:
-    if root.kind is not Kind.MAP:
-        return
-    kind = kind_of(root)
-    if kind in ("Secret", "SealedSecret"):
-        maps = [node for word in ("stringData", "data") if (node := root.get(word)) is not None]
-        if kind == "SealedSecret":
-            maps = [node for node in (_node(root, "spec", "encryptedData"),) if node is not None]
-        name = _scalar(document, root, "metadata", "name") or _scalar(
-            document, root, "spec", "template", "metadata", "name"
-        )
-        yield _secret(document, root, name, maps, whole=not is_encrypted(root) or kind == "SealedSecret")
-    elif kind == "ExternalSecret":
-        name = _scalar(document, root, "spec", "target", "name") or _scalar(document, root, "metadata", "name")
-        template = _node(root, "spec", "target", "template", "data")
-        if template is not None:
-            yield _secret(document, root, name, [template], whole=True)
-        else:
-            data = _node(root, "spec", "data")
-            keys = {
-                key
-                for item in (data.items if data is not None else ())
-                if (key := _scalar(document, item, "secretKey"))
-            }
-            whole = _node(root, "spec", "dataFrom") is None and not _is_open(document, root)
-            yield MadeSecret(name, frozenset(keys), whole, document.place(root.start))
-    generators = root.get("secretGenerator")
-    for item in generators.items if generators is not None else ():
-        literals = item.get("literals") if item.kind is Kind.MAP else None
-        keys = {literal.value.partition("=")[0] for literal in literals.items} if literals is not None else set()
-        whole = item.kind is Kind.MAP and item.get("envs") is item.get("files") is item.get("env") is None
+def _made(view: View) -> Iterator[MadeSecret]:
+    root = view.root
+    name = view.text(root, "metadata", "name")
+    match kind_of(root):
+        case "Secret":
+            maps = [node for word in ("stringData", "data") if (node := view.get(root, word)) is not None]
+            yield _secret(view, name, maps, whole=not is_encrypted(root))
+        case "SealedSecret":
+            sealed = view.get(root, "spec", "encryptedData")
+            name = name or view.text(root, "spec", "template", "metadata", "name")
+            yield _secret(view, name, [sealed] if sealed is not None else [])
+        case "ExternalSecret":
+            name = view.text(root, "spec", "target", "name") or name
+            template = view.get(root, "spec", "target", "template", "data")
+            if template is not None:
+                yield _secret(view, name, [template])
+            else:
+                listed = (view.text(item, "secretKey") for item in view.items(root, "spec", "data"))
+                whole = view.get(root, "spec", "dataFrom") is None and not _is_open(view)
+                yield MadeSecret(name or "", frozenset(filter(None, listed)), whole, view.document.place(root.start))
+    for item in view.items(root, "secretGenerator"):
         if item.kind is Kind.MAP:
-            yield MadeSecret(_scalar(document, item, "name"), frozenset(keys), whole, document.place(item.start))
+            keys = {literal.partition("=")[0] for literal, _ in view.texts(item, "literals")}
+            whole = not any(view.get(item, word) for word in ("envs", "files", "env"))
+            place = view.document.place(item.start)
+            yield MadeSecret(view.text(item, "name") or "", frozenset(keys), whole, place)
 
 
-def _secret(document: Document, root: Node, name: str, maps: list[Node], *, whole: bool) -> MadeSecret:
+def _secret(view: View, name: str | None, maps: list[Node], *, whole: bool = True) -> MadeSecret:
     keys = {key.value for node in maps for key, _ in node.pairs}
-    complete = whole and all(node.kind is Kind.MAP for node in maps) and not _is_open(document, root)
-    return MadeSecret(name, frozenset(keys), complete, document.place(root.start))
+    complete = whole and all(node.kind is Kind.MAP for node in maps) and not _is_open(view)
+    return MadeSecret(name or "", frozenset(keys), complete, view.document.place(view.root.start))
 
 
-def _is_open(document: Document, root: Node) -> bool:
+_MAKES_LINES = ("{{- range", "{{ range", "{{- include", "{{ include", "toYaml", "{{- with", "tpl ")
+
+
+def _is_open(view: View) -> bool:
     """Whether a template may add entries: an action that makes whole lines, or a loop, stands in the document."""
-    text = document.text[root.start : root.end]
-    return any(
-        word in text for word in ("{{- range", "{{ range", "{{- include", "{{ include", "toYaml", "{{- with", "tpl ")
-    )
-
-
-def _node(node: Node | None, *path: str) -> Node | None:
-    for key in path:
-        node = node.get(key) if node is not None and node.kind is Kind.MAP else None
-    return node
-
-
-def _scalar(document: Document, node: Node, *path: str) -> str:
-    """A scalar as it is written (a name may be a template expression), "" where there is none."""
-    found = _node(node, *path)
-    if found is None or found.kind is not Kind.SCALAR:
-        return ""
-    inner = 1 if found.style in ("'", '"') else 0
-    return document.text[found.start + inner : found.end - inner]
+    text = view.document.text[view.root.start : view.root.end]
+    return any(word in text for word in _MAKES_LINES)
