@@ -29,6 +29,7 @@ class Reader:
     ) -> None:
         """`dialects` may be a function that loads them, called when the first document is read."""
         self._source = dialects
+        self._whole: dict[Document, list[Block]] = {}
         self._known = is_known_host
         self._forced = forced
 
@@ -43,8 +44,17 @@ class Reader:
     def blocks(self, document: Document, near: Sequence[int] | None = None) -> list[Block]:
         """The blocks of a document, in file order; with `near`, at least those around these offsets.
 
+        Whole documents are read once: a command asks for the same one more than once.
+
         Raises InputError where the document cannot be read.
         """
+        if near is None:
+            if document not in self._whole:
+                self._whole[document] = self._blocks(document, None)
+            return list(self._whole[document])
+        return self._blocks(document, near)
+
+    def _blocks(self, document: Document, near: Sequence[int] | None) -> list[Block]:
         found = [each for carrier in carriers(document, self._dialects, near) for each in self._candidates(carrier)]
         best: dict[tuple[int, int], tuple[tuple[int, int, int], Block]] = {}
         for score, block in found:
