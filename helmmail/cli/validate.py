@@ -206,8 +206,12 @@ class _Validation:
             raise merge_errors(errors)
         return found
 
+    @cached_property
+    def _files(self) -> frozenset[str]:
+        return frozenset(self._workspace.inventory.files)
+
     def _known(self, path: str) -> Document | None:
-        return self._workspace.read(path) if path in self._workspace.inventory.files else None
+        return self._workspace.read(path) if path in self._files else None
 
     def _is_mail_host(self, host: str) -> bool:
         return self._source.owns(host) or self._workspace.providers.owner(host) is not None

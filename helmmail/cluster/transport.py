@@ -96,31 +96,27 @@ class Transport:
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None, accept: str = "application/json") -> Answer:
         """The answer to a GET, whatever its code but 401. Raises Unreachable after a few tries, InputError."""
-        from urllib3.exceptions import HTTPError
-
-        response = self.open(path, query, accept)
-        try:
-            body = response.data
-        except (HTTPError, OSError) as error:
-            raise self.unreachable(error) from None
-        finally:
-            response.release_conn()
+        response, body = self._whole(path, query, accept)
         try:
             return Answer(response.status, json.loads(body))
         except ValueError:
             return Answer(response.status, None)
 
-    def text(self, path: str, query: Mapping[str, str | int]) -> tuple[bytes, Answer]:
-        """As `get`, for what is no JSON: the body, and the answer with the Status object of a refusal."""
+    def _whole(self, path: str, query: Mapping[str, str | int] | None, accept: str) -> tuple[Any, bytes]:
+        """A response and its whole body."""
         from urllib3.exceptions import HTTPError
 
-        response = self.open(path, query, "*/*")
+        response = self.open(path, query, accept)
         try:
-            body = response.data
+            return response, response.data
         except (HTTPError, OSError) as error:
             raise self.unreachable(error) from None
         finally:
             response.release_conn()
+
+    def text(self, path: str, query: Mapping[str, str | int]) -> tuple[bytes, Answer]:
+        """As `get`, for what is no JSON: the body, and the answer with the Status object of a refusal."""
+        response, body = self._whole(path, query, "*/*")
         if response.status == 200:
             return body, Answer(200, None)
         try:

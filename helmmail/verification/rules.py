@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from helmmail.verification.target import Options, Target
 
-READ = ("get", "list")
 LIST = ("list",)
 
 
