@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
+
+from tests.threaded import answering
 
 TOKEN = "a-token-for-tests"
 
@@ -126,10 +127,5 @@ def serving(forge: Forge) -> Iterator[Forge]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         forge.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
+        with answering(server):
             yield forge
-        finally:
-            server.shutdown()
-            thread.join()

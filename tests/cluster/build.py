@@ -12,10 +12,9 @@ import time
 from pathlib import Path
 
 from tests.cluster.names import SYSTEM_PATH
-from tests.tools import ToolError, _once, _run, _say, cache, find_go, tool
+from tests.tools import MAILPIT, ToolError, _once, _run, _say, cache, find_go, tool
 
 SOURCES = Path(__file__).resolve().parent / "programs"
-MAILPIT = "v1.27.11"
 _KUBERNETES = [f"kube-{part}" for part in ("apiserver", "controller-manager", "proxy", "scheduler")]
 _NAMES = ("coredns", "etcd", "helm", "kubectl", "kubelet", *_KUBERNETES)
 """All that the one binary is called."""

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.cluster.certificates import Authority
+from tests.threaded import answering
 
 Answer = tuple[int, Any]
 """A status code, and what follows as JSON; a list is a watch: its events a line, None for a connection that is cut."""
@@ -89,13 +90,8 @@ def api(
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(authority.certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
+        with answering(server):
             yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def status(code: int, message: str) -> Answer:

@@ -6,11 +6,11 @@ import contextlib
 import socket
 import socketserver
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.threaded import answering
 from tests.tools import mailpit
 
 
@@ -68,14 +68,8 @@ class _Handler(socketserver.StreamRequestHandler):
 
 @contextlib.contextmanager
 def scripted_server(greeting: str = "220 mail.test", **replies: str) -> Iterator[Said]:
-    with Said(greeting, replies) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with Said(greeting, replies) as server, answering(server):
+        yield server
 
 
 @contextlib.contextmanager

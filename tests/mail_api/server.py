@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from tests.threaded import answering
+
 CANARY = "5ca1ab1e-cafe-4bad-8bad-c0ffeec0ffee"
 """A key that must be seen nowhere but in the header that it is sent in."""
 
@@ -128,15 +130,11 @@ def serving(certificate: tuple[Path, Path] | None = None) -> Iterator[Server]:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         scheme = "https"
     script.url = f"{scheme}://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
-    thread.start()
-    try:
-        yield script
-    finally:
-        script.stopping.set()
-        server.shutdown()
-        thread.join(5)
-        server.server_close()
+    with server, answering(server):
+        try:
+            yield script
+        finally:
+            script.stopping.set()
 
 
 def elapsed(since: float) -> float:

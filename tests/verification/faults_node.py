@@ -11,18 +11,10 @@ from tests.cluster.names import IMAGES
 from tests.verification.faults_objects import PASSWORD, VALUES, Object, stores, variables, workload
 from tests.verification.faults_stage import ROTATED, Stage
 from tests.verification.faults_table import Fault, Induce, both, kubectl, patch, rare, secret, without
+from tests.verification.world import SETTINGS
 
 BACKEND = "deployment/{0}-backend"
 RESTART = kubectl("rollout restart deployment/{0}-backend")
-SETTINGS = """
-import os
-SECRET_KEY = "x"
-EMAIL_HOST = os.environ["DJANGO_EMAIL_HOST"]
-EMAIL_PORT = int(os.environ["DJANGO_EMAIL_PORT"])
-EMAIL_HOST_USER = os.environ["DJANGO_EMAIL_HOST_USER"]
-EMAIL_HOST_PASSWORD = os.environ["DJANGO_EMAIL_HOST_PASSWORD"]
-EMAIL_USE_TLS = os.environ.get("DJANGO_EMAIL_USE_TLS") == "true"
-"""
 SLEEP = ["python3", "-c", "import time; time.sleep(3600)"]
 OF_THE_CLUSTER = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
 """An authority that the mail server's certificate is not of."""

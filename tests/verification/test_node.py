@@ -13,18 +13,9 @@ import pytest
 
 from tests.cluster.handle import Cluster, Namespace
 from tests.conftest import Run
-from tests.verification.world import NEW, VALUES, env
+from tests.verification.world import NEW, SETTINGS, VALUES, env
 
 LABELS = {"app.kubernetes.io/instance": "courrier", "app": "courrier-backend"}
-SETTINGS = """
-import os
-SECRET_KEY = "x"
-EMAIL_HOST = os.environ["DJANGO_EMAIL_HOST"]
-EMAIL_PORT = int(os.environ["DJANGO_EMAIL_PORT"])
-EMAIL_HOST_USER = os.environ["DJANGO_EMAIL_HOST_USER"]
-EMAIL_HOST_PASSWORD = os.environ["DJANGO_EMAIL_HOST_PASSWORD"]
-EMAIL_USE_TLS = os.environ.get("DJANGO_EMAIL_USE_TLS") == "true"
-"""
 WRONG = "canary-wrong-password-9e1b"
 
 

@@ -32,6 +32,16 @@ NEW = {
     "DJANGO_EMAIL_FROM": "noreply@courrier.example.fr",
 }
 OLD = NEW | {"DJANGO_EMAIL_HOST": "snap-mail.numerique.gouv.fr", "DJANGO_EMAIL_PORT": "465"}
+SETTINGS = """
+import os
+SECRET_KEY = "x"
+EMAIL_HOST = os.environ["DJANGO_EMAIL_HOST"]
+EMAIL_PORT = int(os.environ["DJANGO_EMAIL_PORT"])
+EMAIL_HOST_USER = os.environ["DJANGO_EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = os.environ["DJANGO_EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = os.environ.get("DJANGO_EMAIL_USE_TLS") == "true"
+"""
+"""The settings module of a small application that reads its mail settings from the environment."""
 VALUES = """
     backend:
       envVars: &env
