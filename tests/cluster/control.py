@@ -49,6 +49,11 @@ class Place:
     ports: dict[str, int]
 
     @property
+    def has_node(self) -> bool:
+        """Whether a node will be part of it: then it has an address of its own, else it is on the host's loopback."""
+        return not self.address.startswith("127.")
+
+    @property
     def server(self) -> str:
         return f"https://{self.address}:{self.ports['api']}"
 
@@ -145,7 +150,7 @@ def run(place: Place) -> None:
         f"--bind-address={place.address}",
         f"--advertise-address={place.address}",
         f"--secure-port={ports['api']}",
-        f"--endpoint-reconciler-type={'none' if place.address.startswith('127.') else 'lease'}",
+        f"--endpoint-reconciler-type={'lease' if place.has_node else 'none'}",
         f"--service-cluster-ip-range={SERVICES}",
         f"--tls-cert-file={pki}/apiserver.crt",
         f"--tls-private-key-file={pki}/apiserver.key",
@@ -164,9 +169,12 @@ def run(place: Place) -> None:
     )
     # /readyz waits for the first roles: before them the two below are refused what they read, and exit
     wait_until("the API server", lambda: get(place, "/readyz") == "ok")
+    # it says of every pod that terminates without a node that it failed: where there is none, all that are kept alive
+    collector = [] if place.has_node else ["--controllers=*,-pod-garbage-collector-controller"]
     program(
         "kube-controller-manager",
         *alone,
+        *collector,
         f"--secure-port={ports['controllers']}",
         "--use-service-account-credentials=true",
         f"--service-account-private-key-file={pki}/apiserver.key",
