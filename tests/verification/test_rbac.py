@@ -89,19 +89,14 @@ def test_without_names_no_rule_for_secrets_is_made() -> None:
     assert [rule["resourceNames"] for rule in named if rule["resources"] == ["secrets"]] == [["a", "b"]]
 
 
+def rendered(*arguments: str) -> subprocess.CompletedProcess[str]:
+    where = ["courrier", str(CHART), "--kube-version", "1.31.0", "-n", "courrier"]
+    command = [str(helm()), "template", *where, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
 def template(*arguments: str) -> list[dict[str, Any]]:
-    command = [
-        str(helm()),
-        "template",
-        "courrier",
-        str(CHART),
-        "--kube-version",
-        "1.31.0",
-        "-n",
-        "courrier",
-        *arguments,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = rendered("--set", "release=courrier", *arguments)
     assert done.returncode == 0, done.stderr
     return [each for each in yaml.safe_load_all(done.stdout) if each]
 
@@ -115,6 +110,7 @@ def test_the_chart_is_clean_to_helm_lint() -> None:
 def test_the_chart_gives_the_role_that_the_command_prints(name: str) -> None:
     options = OPTIONS[name]
     settings = {
+        "mode": "cronjob",
         "wait": options.wait,
         "exec": options.execute,
         "connect": options.connect,
@@ -122,7 +118,7 @@ def test_the_chart_gives_the_role_that_the_command_prints(name: str) -> None:
         "deployer": options.deployer,
         "secrets": "{courrier-mail}",
     }
-    rendered = template(
+    objects = template(
         *(
             word
             for key, value in settings.items()
@@ -131,7 +127,7 @@ def test_the_chart_gives_the_role_that_the_command_prints(name: str) -> None:
     )
     for where, rules in roles(target(), options).items():
         namespace = where or "courrier"
-        found = [each for each in rendered if each["kind"] == "Role" and each["metadata"]["namespace"] == namespace]
+        found = [each for each in objects if each["kind"] == "Role" and each["metadata"]["namespace"] == namespace]
         assert [allowed(each["rules"]) for each in found] == [allowed(rules)]
 
 
@@ -158,11 +154,28 @@ def test_the_charts_pod_keeps_to_the_restricted_profile(mode: str, tmp_path: Any
     assert {next(iter(each.keys() - {"name"})) for each in pod["volumes"]} == {"configMap"}
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("mode=helm,release=x,deployer=argocd", "deployer and helmRecord belong to mode cronjob"),
+        ("mode=argocd,helmRecord=true", "deployer and helmRecord belong to mode cronjob"),
+        ("mode=cronjob", "set release to the one that is to be verified"),
+        ("mode=hourly", "mode is 'hourly'; it is one of argocd, helm, cronjob"),
+        ("mode=argocd,values[0].name=values.yaml", "each of values needs its content"),
+    ],
+)
+def test_the_chart_refuses_what_could_never_pass(settings: str, words: str) -> None:
+    done = rendered("--set", settings)
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
 def test_the_charts_configuration_is_one_that_helmmail_reads(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from helmmail.cli.common import Workspace
     from tests.verification.world import VALUES
 
-    (tmp_path / "production.yaml").write_text(VALUES)
+    text = f"  # indented\n{VALUES}\n\n"
+    (tmp_path / "production.yaml").write_text(text)
     (made,) = [
         each
         for each in template(
@@ -170,10 +183,11 @@ def test_the_charts_configuration_is_one_that_helmmail_reads(tmp_path: Any, monk
         )
         if each["kind"] == "ConfigMap"
     ]
+    assert made["data"]["values-0.yaml"] == text
     folder = tmp_path / "etc"
     folder.mkdir()
-    for name, text in made["data"].items():
-        (folder / name).write_text(text)
+    for name, content in made["data"].items():
+        (folder / name).write_text(content)
     monkeypatch.chdir(tmp_path)
     (environment,) = Workspace.open((), (), (), "etc/helmmail.yaml").environments
     assert (environment.name, environment.namespace, environment.release) == ("production", "courrier", "courrier")

@@ -19,6 +19,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 [list{{ if .Values.wait }}, watch{{ end }}]
 {{- end -}}
 
+{{- define "helmmail-verify.job" -}}
+backoffLimit: {{ .Values.backoffLimit }}
+activeDeadlineSeconds: {{ .Values.activeDeadlineSeconds }}
+ttlSecondsAfterFinished: {{ .Values.ttlSecondsAfterFinished }}
+template:
+  {{- include "helmmail-verify.pod" . | nindent 2 }}
+{{- end -}}
+
 {{- define "helmmail-verify.pod" -}}
 metadata:
   labels:
@@ -86,4 +94,9 @@ spec:
     - name: config
       configMap:
         name: {{ include "helmmail-verify.name" . }}
+        items: # a file is called in reports as it is in the repository
+          - {key: helmmail.yaml, path: helmmail.yaml}
+          {{- range $index, $file := .Values.values }}
+          - {key: values-{{ $index }}.yaml, path: {{ $file.name | default (printf "values-%d.yaml" $index) | quote }}}
+          {{- end }}
 {{- end -}}
