@@ -133,7 +133,7 @@ def test_as_a_dependency_it_passes_a_good_deploy_and_fails_a_bad(cluster: Cluste
         assert bad.code == 1, bad.log
         for told in (bad.log, str(refused.value)):  # helm itself says why, by hook-output-log-policy
             assert re.search("fail +environment .* is still 'snap-mail.numerique.gouv.fr'", told)
-            assert "Left to do by hand:" in told
+            assert "its values still name snap-mail: run `helmmail migrate`, then deploy them" in told
 
 
 def test_on_schedule_it_has_the_rights_that_it_needs_and_no_others(

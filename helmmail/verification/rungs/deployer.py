@@ -53,8 +53,7 @@ def judge(evidence: Evidence, _: Options) -> Iterator[Judgement]:
     """One answer a deployer."""
     for name, record in evidence.records.items():
         if isinstance(record, str):
-            verdict = Verdict.SKIPPED if name == "" else Verdict.UNKNOWN
-            yield Judgement(verdict, record, "" if name == "" else _ADVICE.get(name, ""))
+            yield Judgement(Verdict.SKIPPED if name == "" else Verdict.UNKNOWN, record)  # which says what to do
             continue
         verdict = {True: Verdict.PASS, False: Verdict.FAIL, None: Verdict.UNKNOWN}[record.healthy]
         advice = _ADVICE.get(name, "") if verdict is not Verdict.PASS else ""

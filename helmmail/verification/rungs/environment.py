@@ -86,6 +86,10 @@ def _told(container: Container) -> str:
 
 
 def _advice(sender: Sender, failed: list[tuple[Container, str]], evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    source = evidence.view.target.knowledge.source
+    named = [each.expectation.host or "" for each, _ in failed if each.expectation is not None]
+    if source is not None and any(map(source.owns, named)):
+        return f"{sender}: its values still name {source.id}: run `helmmail migrate`, then deploy them", ()
     if all(each.pod is not None for each, _ in failed):
         return f"{sender}: its template is right, its pods are not: restart them", evidence.commands(
             "rollout", "restart", f"{sender.workload.kind.lower()}/{sender.workload.name}"
