@@ -58,6 +58,9 @@ _TEXTS = (
     "details",
     "reason",
 )
+_LEVELS = ("level", "severity", "levelname", "lvl", "log.level")
+_CALM = frozenset((5, 6, 7, 10, 20, 30))
+"""Levels at which nothing is wrong: of syslog (RFC 5424, 6.2.1), which GELF has too, and of pino and bunyan."""
 _TIMES = ("time", "timestamp", "ts", "@timestamp", "datetime", "asctime", "date")
 
 
@@ -75,7 +78,7 @@ class Event(NamedTuple):
             except (ValueError, RecursionError):
                 data = None
             if isinstance(data, dict):
-                texts: list[str] = []
+                texts = _level_of(data)
                 _texts_of(data, texts, 0)
                 return Parsed("\n".join(texts), _json_time(data, now) or _time(self.stamp, now))
         return Parsed(self.raw, _time(self.raw[:200].partition("\n")[0], now) or _time(self.stamp, now))
@@ -147,6 +150,14 @@ def events(lines: Iterable[str | bytes]) -> Iterator[Event]:
             yield sources.popitem(last=False)[1].event()
     for held in sources.values():
         yield held.event()
+
+
+def _level_of(data: dict[str, object]) -> list[str]:
+    """How grave the logger takes an event, as a line of text, if it says so."""
+    level = next((data[key] for key in _LEVELS if key in data), None)
+    if isinstance(level, int):
+        return ["level: info"] if level in _CALM else []
+    return [f"level: {level[:20]}"] if isinstance(level, str) else []
 
 
 def _texts_of(data: dict[str, object], into: list[str], depth: int) -> None:

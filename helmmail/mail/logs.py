@@ -122,8 +122,8 @@ def read_event(text: str, provider: str = "") -> tuple[Reading, str] | None:
     if not is_candidate(text):
         return None
     failure = _chosen("failure")
-    lines = [line.strip() for line in text.split("\n")]
-    whole = " ".join(line for line in lines if not line.startswith(("File ", "at ", "^")))[-4000:]
+    lines = list(_told(text))
+    whole = " ".join(lines)[-4000:]
     best: tuple[Reading, str] | None = None
     for line in reversed([line for line in lines if failure.search(line)]):
         reading = classify(line, provider=provider)
@@ -144,8 +144,21 @@ def may_be_mail(raw: str) -> bool:
 def is_candidate(text: str) -> bool:
     """Whether an event is about mail and tells of something that failed, by its words alone."""
     return bool(
-        _chosen("failure").search(text) and _chosen("mail").search(text) and not _chosen("success").search(text)
+        _chosen("failure").search(text)
+        and _chosen("mail").search(text)
+        and not _chosen("success").search(text)
+        and (not _chosen("calm").search(text) or _chosen("loud").search(text))
     )
+
+
+def _told(text: str) -> Iterator[str]:
+    """The lines of an event without frames of a call stack and the program's text that Python shows for them."""
+    in_frame = False
+    for line in text.split("\n"):
+        told = line.strip()
+        shown, in_frame = in_frame and line[:1].isspace(), told.startswith('File "')
+        if not shown and not told.startswith(("File ", "at ", "^")):
+            yield told
 
 
 def _is_sure(reading: Reading, line: str) -> bool:

@@ -1,7 +1,9 @@
 """What a reply, a bounce or an exception means: rules from `data/replies`, tried in the order of their files.
 
-Known texts come first, then enhanced codes (RFC 3463, 5248 and their registry), then basic codes (RFC 5321, 4954). A
-rule counts when all of its conditions hold: basic code, enhanced code, text, the SMTP command that was answered.
+Known texts come first, then what the words say (`data/vocabulary`: families of words that mean the same), then enhanced
+codes (RFC 3463, 5248 and their registry), then basic codes (RFC 5321, 4954): words go before codes, since 5.7.1 is said
+of anything. A rule counts when all of its conditions hold: basic code, enhanced code, text, words that are said, words
+that are not, the SMTP command that was answered.
 """
 
 from __future__ import annotations
@@ -16,21 +18,33 @@ from helmmail.model import Severity
 
 _LONGEST = 8192
 """Characters that are looked at. A reply has at most some lines of 512 octets (RFC 5321, 4.5.3.1.5)."""
+_LONGEST_REPLY = 1200
+"""Characters of a reply whose words count."""
 
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CODES = tuple(
     re.compile(each, re.IGNORECASE)
     for each in (
-        r"(?<![\w.])([245]\d\d)[ -](?:#|\w{0,12}; ?)?[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)",
-        r"\(\s*([245]\d\d),\s*b?['\"]",
-        r"responseCode['\"]?\s*[:=]\s*['\"]?([245]\d\d)\b",
-        r"(?:said|repl(?:y|ied)|response|to me|code|data)\W{1,4}([245]\d\d)[ -](?=\D)",
-        r"(?:(?:reject|fail|refus)ed|exception|error|login)\W{1,4}([245]\d\d)[ -](?=\D)",
-        r"^[\s\"'<\[(]*([245]\d\d)(?:[ -]|$)",
-        r"[:(]\s*([45]\d\d)[ -](?=[^\d\W])",
+        r"(?<![\w.])([245][0-5]\d)[ -](?:#|\w{0,12}; ?)?[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)",
+        r"\(\s*([245][0-5]\d),\s*b?['\"]",
+        r"responseCode['\"]?\s*[:=]\s*['\"]?([245][0-5]\d)\b",
+        r"(?:said|repl(?:y|ied)|to me|code|data|(?:message|response)(?: was)?)\W{1,4}([245][0-5]\d)[ -](?=\D)",
+        r"(?:(?:reject|fail|refus)ed|exception|error|login)[^\w,]{1,4}([245][0-5]\d)[ -](?=\D)",
+        r"\b(?:error|code) \(([45][0-5]\d)\)",
+        r"^[\s\"'<\[(]*([245][0-5]\d)(?:[ -]|$)",
+        r"[:(]\s*([45][0-5]\d)[ -](?=[^\d\W])",
     )
 )
 """How a basic code stands in a text, the surest first: a bare three-digit number may be anything."""
+
+_NOISE = re.compile(
+    r"\w+://\S+|<[^<>\s]*>|[^\s<>'\"]+@[^\s<>'\"]+|\b(?:from|to|proto|helo|id|code|command)=\S+|"
+    r"\(in reply to [^)]*\)|Recipient address rejected:(?= [^\W\d])"
+)
+"""What is in a reply without being said: addresses, links, Postfix's own notes. It refuses everything at RCPT TO, with
+the reason behind the colon (smtpd_delay_reject).
+"""
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 class Codes(NamedTuple):
@@ -60,8 +74,33 @@ class Reading(NamedTuple):
     general: bool
 
 
+class Said:
+    """A text, and which families of words are in it; each family is looked for once."""
+
+    def __init__(self, text: str, code: int) -> None:
+        """`text` on one line. Words count from the failing code on: before it stands what the application says."""
+        self.text = text
+        plain = _NOISE.sub(" ", text)
+        reply = re.split(rf"(?<!\d){code}(?!\d)", plain, maxsplit=1)[-1] if code else ""
+        self._plain = (reply if len(_WORD.findall(reply[:200])) >= 3 else plain)[:_LONGEST_REPLY]
+        self._families: dict[str, bool] = {}
+
+    def says(self, family: str) -> bool:
+        """Whether any word of a family of `data/vocabulary` is said."""
+        if family not in self._families:
+            self._families[family] = bool(_vocabulary()[family].search(self._plain))
+        return self._families[family]
+
+
+@cache
+def _vocabulary() -> dict[str, re.Pattern[str]]:
+    return {
+        name: re.compile("|".join(words), re.IGNORECASE) for part in read("vocabulary") for name, words in part.items()
+    }
+
+
 class Rule(NamedTuple):
-    """One rule of the data, compiled. A condition that is None always holds."""
+    """One rule of the data, compiled. A condition that is None or empty always holds."""
 
     id: str
     advice: Advice
@@ -72,18 +111,22 @@ class Rule(NamedTuple):
     enhanced: re.Pattern[str] | None
     text: re.Pattern[str] | None
     unless: re.Pattern[str] | None
+    says: tuple[str, ...]
+    unsaid: tuple[str, ...]
     stage: str
     general: bool
 
-    def fits(self, text: str, codes: Codes, provider: str) -> bool:
+    def fits(self, said: Said, codes: Codes, provider: str) -> bool:
         """Whether all conditions hold. A `provider` that is known rules out what others say."""
         return (
             not (provider and self.provider and provider != self.provider)
             and (self.code is None or bool(self.code.fullmatch(str(codes.code))))
             and (self.enhanced is None or bool(self.enhanced.fullmatch(codes.enhanced)))
             and (not self.stage or self.stage == codes.stage)
-            and (self.text is None or bool(self.text.search(text)))
-            and (self.unless is None or not self.unless.search(text))
+            and all(said.says(family) for family in self.says)
+            and not any(said.says(family) for family in self.unsaid)
+            and (self.text is None or bool(self.text.search(said.text)))
+            and (self.unless is None or not self.unless.search(said.text))
         )
 
 
@@ -95,7 +138,8 @@ def rules() -> tuple[Rule, ...]:
 
 def _rule(data: dict[str, Any], part: dict[str, Any]) -> Rule:
     def compiled(key: str) -> re.Pattern[str] | None:
-        return re.compile(str(data[key]), re.IGNORECASE | re.DOTALL) if key in data else None
+        pattern = data.get(key, part.get(key))
+        return re.compile(str(pattern), re.IGNORECASE | re.DOTALL) if pattern is not None else None
 
     return Rule(
         data["id"],
@@ -107,6 +151,8 @@ def _rule(data: dict[str, Any], part: dict[str, Any]) -> Rule:
         compiled("enhanced"),
         compiled("text"),
         compiled("not"),
+        tuple(data.get("says", ())),
+        tuple(data.get("unsaid", ())),
         data.get("stage", ""),
         part.get("general", False),
     )
@@ -145,11 +191,11 @@ def classify(text: str, *, code: int = 0, enhanced: str = "", stage: str = "", p
     codes = Codes(code or found.code, enhanced or found.enhanced, stage or found.stage)
     if 200 <= codes.code < 400 or (not codes.code and codes.enhanced.startswith("2.")):
         return None
-    flat = " ".join(text[:_LONGEST].split())
-    rule = next((rule for rule in rules() if rule.fits(flat, codes, provider)), None)
+    said = Said(" ".join(text[:_LONGEST].split()), codes.code)
+    rule = next((rule for rule in rules() if rule.fits(said, codes, provider)), None)
     if rule is None:
         return None
-    said = str(codes.code) if codes.code else codes.enhanced
+    status = str(codes.code) if codes.code else codes.enhanced
     return Reading(
         rule.id,
         rule.advice.cause,
@@ -160,6 +206,6 @@ def classify(text: str, *, code: int = 0, enhanced: str = "", stage: str = "", p
         codes.code,
         codes.enhanced,
         codes.stage,
-        said[0] == "4" if said else None,
+        status[0] == "4" if status else None,
         rule.general,
     )

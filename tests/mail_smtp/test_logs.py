@@ -17,7 +17,7 @@ from helmmail.mail.events import events
 from helmmail.mail.logs import MOST_GROUPS, findings, is_candidate, may_be_mail, read_logs
 from helmmail.model import Severity
 from tests.conftest import ROOT
-from tests.mail_smtp.test_replies import bounces
+from tests.mail_smtp.test_replies import FILES, HERE, bounces
 
 NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 
@@ -151,6 +151,7 @@ def test_a_line_of_the_future_without_a_year_is_of_last_year() -> None:
         "postfix/smtp[1]: x: to=<a@b.fr>, dsn=2.0.0, status=sent (250 2.0.0 Ok)",
         "ssl.SSLError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (s3.fr-par.scw.cloud:443)",
         "",
+        *(HERE / "ordinary.txt").read_text(encoding="utf-8").splitlines(),
     ],
 )
 def test_what_is_no_failure_of_mail_is_not_counted(line: str) -> None:
@@ -159,9 +160,37 @@ def test_what_is_no_failure_of_mail_is_not_counted(line: str) -> None:
 
 
 def test_the_quick_words_leave_nothing_out_that_is_mail() -> None:
-    for name in ("bounces.txt", "bounces_later.txt", "bounces_unseen.txt"):
+    for name in FILES:
         for _, text in bounces(name):
             assert may_be_mail(text) or not is_candidate(text), text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-24T10:00:00Z INFO smtp: 535 5.7.8 Authentication failed",
+        "[2026-11-24 10:00:00,123] INFO core.mail: could not send the mail: smtplib.SMTPServerDisconnected: lost",
+        '{"level": "info", "msg": "smtp error: 451 4.7.1 Greylisted"}',
+        "INFO failed to connect to smtp.courrier.fr:587: connection refused",
+    ],
+)
+def test_a_failure_that_is_logged_as_if_nothing_were_wrong_counts(line: str) -> None:
+    assert read_logs([line], now=NOW).failures == 1
+
+
+def test_texts_of_servers_are_found_in_a_log_of_mail() -> None:
+    texts = [text for name in FILES for _, text in bounces(name)]
+    missed = [text for text in texts if read_logs([f"2026-11-24T10:00:00Z ERROR smtp: {text}"], now=NOW).failures != 1]
+    assert len(missed) / len(texts) < 0.01, missed
+
+
+def test_the_source_lines_of_a_traceback_say_nothing() -> None:
+    text = (
+        'Traceback (most recent call last):\n  File "/app/mail.py", line 3, in send\n'
+        '    raise Refused("sender rejected: too many recipients, mailbox full")\n'
+        "smtplib.SMTPDataError: (554, b'5.7.1 Message contains a virus')"
+    )
+    assert one(text) == ("content", 1, "virus")
 
 
 def test_lines_of_pods_that_mix_are_kept_apart() -> None:
