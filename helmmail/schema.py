@@ -78,6 +78,10 @@ def _explain(error: ValidationError) -> Iterator[tuple[Keys, str]]:
     path: Keys = tuple(error.absolute_path)
     if error.validator in ("anyOf", "oneOf") and error.context:
         yield from _explain(_nearest(error))
+    elif error.validator == "oneOf" and (names := _alternatives(error)):
+        if isinstance(error.instance, Mapping):  # else its type is told
+            here = " and ".join(name for name in names if name in error.instance)
+            yield path, f"{here} exclude each other; keep one of them"
     elif error.validator == "additionalProperties" and error.validator_value is False:
         known = list(error.schema.get("properties", {}))
         for key in error.instance:
@@ -89,6 +93,13 @@ def _explain(error: ValidationError) -> Iterator[tuple[Keys, str]]:
             yield path, f"the key '{key}' is missing; add it"
     else:
         yield path, _message(error)
+
+
+def _alternatives(error: ValidationError) -> list[str]:
+    """The keys of which a schema wants exactly one; none where it wants something else."""
+    if any(set(each) != {"required"} for each in error.validator_value):
+        return []
+    return [key for each in error.validator_value for key in each["required"]]
 
 
 def _nearest(error: ValidationError) -> ValidationError:

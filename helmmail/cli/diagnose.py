@@ -47,7 +47,7 @@ _known_options = options(
     click.option("--logs", metavar="pods|FILE|-", help="Read SMTP failures from the pods, a file or standard input."),
     click.option("--since", type=Duration(), default="24h", show_default=True, help="How far back --logs pods reads."),
     click.option("--from-pod", is_flag=True, help="Ask the provider's ports from inside the cluster too."),
-    click.option("--release", metavar="NAME", help="The Helm release, for --logs pods and --from-pod."),
+    mail.release_option("--logs pods and --from-pod"),
     click.option("--timeout", type=Duration(), default="10s", show_default=True, help="How long a server may take."),
 )
 _records_options = options(
@@ -194,7 +194,7 @@ def _more(
         return more, None if given["logs"] is None else 24 * 3600.0
     if workspace is None:
         raise InputError("--logs pods and --from-pod are about environments: name one, without --sender and --to")
-    for target in _targets(workspace, given):
+    for target in mail.targets_of(workspace, _place(given), given["release"]):
         more |= _pod_jobs(target, _place(given), given["since"], *wanted)
     return more, 600.0
 
@@ -202,16 +202,6 @@ def _more(
 def _read(path: str, owner: str, read: Callable[..., Any]) -> Any:
     with mail.opened(path) as lines:
         return read("of standard input" if path == "-" else path, lines, owner)
-
-
-def _targets(workspace: Workspace, given: dict[str, Any]) -> list[Target]:
-    from helmmail.verification.target import Knowledge
-    from helmmail.verification.targets import Coordinates, targets
-
-    providers = workspace.providers
-    knowledge = Knowledge(workspace.load_dialects(), mail.reader_of(workspace), providers.owner)
-    where = Coordinates(given["context"], given["namespace"], given["release"])
-    return targets(workspace.environments, workspace.read, knowledge, where)
 
 
 def _pod_jobs(target: Target, place: mail.Place, since: float, logs: bool, ports: bool) -> dict[str, Job]:

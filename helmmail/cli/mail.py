@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from helmmail.cluster.client import Cluster
     from helmmail.diagnosis.routes import Route
     from helmmail.mail.smtp import Login
+    from helmmail.verification.target import Target
 
 USER, PASSWORD = "HELMMAIL_SMTP_USER", "HELMMAIL_SMTP_PASSWORD"
 _LONGEST = 4096
@@ -53,6 +54,11 @@ api_options = options(
     ),
     click.option("--project", metavar="ID", help="Scaleway's project  [default: as Scaleway's tools find it]."),
 )
+
+
+def release_option(purpose: str) -> Callable[[Any], Any]:
+    """The option --release, which says what it is for."""
+    return click.option("--release", metavar="NAME", help=f"The Helm release, for {purpose}.")
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,16 @@ def routes_of(workspace: Workspace) -> list[Route]:
     from helmmail.diagnosis.routes import routes
 
     return routes(workspace.environments, workspace.read, reader_of(workspace), workspace.providers.owner)
+
+
+def targets_of(workspace: Workspace, place: Place, release: str | None) -> list[Target]:
+    """The environments' releases on their clusters. Raises InputError where it is not known which are meant."""
+    from helmmail.verification.target import Knowledge
+    from helmmail.verification.targets import Coordinates, targets
+
+    knowledge = Knowledge(workspace.load_dialects(), reader_of(workspace), workspace.providers.owner)
+    where = Coordinates(place.context, place.namespace, release)
+    return targets(workspace.environments, workspace.read, knowledge, where)
 
 
 def given_password(file: str | None, stdin: bool) -> str:

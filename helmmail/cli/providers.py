@@ -78,6 +78,9 @@ def details(data: Mapping[str, Any], indent: str = "") -> Iterator[str]:
                 else " " + ", ".join(map(str, value))
             )
             yield f"{indent}{name}:{text}\n"
+        elif isinstance(value, str) and "\n" in value:
+            yield f"{indent}{name}: |\n"
+            yield from (f"{indent}  {line}\n" for line in value.splitlines())
         else:
             shown = (
                 {True: "true", False: "false", None: "-"}.get(value, value) if isinstance(value, bool | None) else value

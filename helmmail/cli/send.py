@@ -24,9 +24,15 @@ from helmmail.report.words import WORST_FIRST, count
 
 if TYPE_CHECKING:
     from helmmail.cli.common import Workspace
+    from helmmail.cluster.client import Cluster
+    from helmmail.cluster.tunnel import Tunnel
     from helmmail.diagnosis.routes import Route
     from helmmail.mail.api.base import Api
+    from helmmail.mail.causes import MailFinding
+    from helmmail.mail.smtp import Server
     from helmmail.mail.testmail import Means, Order, Outcome
+    from helmmail.mail.wire import Connect
+    from helmmail.verification.target import Target
 
 _WORDS = {Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown", Verdict.PASS: "passed"}
 _UNSAFE = pattern(r"[^A-Za-z0-9._-]+")
@@ -50,6 +56,8 @@ _send_options = options(
         help="Where mails are kept until their end is known  [default: helmmail/spool in XDG_STATE_HOME].",
     ),
     click.option("--again", is_flag=True, help="A new mail, though the spool holds one whose end is not known."),
+    click.option("--from-pod", is_flag=True, help="Connect from a running pod of the release, not from here."),
+    mail.release_option("--from-pod"),
     click.option("--log", metavar="FILE", help="Append every SMTP dialogue as JSON lines, without secrets."),
 )
 
@@ -71,8 +79,12 @@ def command(typed: Sequence[str], /, **given: Any) -> int:
     Credentials come from HELMMAIL_SMTP_USER and HELMMAIL_SMTP_PASSWORD, --password-file, --password-stdin or
     --from-cluster, never from the command line, and go over TLS only.
 
+    With --from-pod the connection is made in a running pod of the release: its network, its DNS. TLS and AUTH stay
+    between here and the server, so that no credentials come into the pod.
+
     \b
       helmmail send --env staging --recipient me@example.fr
+      helmmail send --env staging --recipient me@example.fr --from-pod --from-cluster
       helmmail send --recipient me@example.fr --from-cluster --wait --log dialogue.jsonl
 
     \b
@@ -84,7 +96,14 @@ def command(typed: Sequence[str], /, **given: Any) -> int:
     recipients.check(given["recipients"], many=given["many"])
     workspace = mail.open_environments(given["names"], given["layers"], given["config_path"])
     orders, checks, asks, whose = _orders(workspace, given)
-    outcomes, means = _send_all(orders, whose, given)
+    if given["from_pod"]:
+        orders, whose, tunnels, unreached = _through_pods(workspace, orders, whose, given)
+        checks += unreached
+    else:
+        tunnels = []
+    outcomes, means = _send_all(orders, whose, given, tunnels)
+    for tunnel in tunnels:
+        tunnel.close()
     return _report(typed, workspace.infos(), outcomes, means, checks, asks, given)
 
 
@@ -129,14 +148,65 @@ def _with_logins(workspace: Workspace, given: dict[str, Any]) -> list[tuple[Rout
     ]
 
 
+def _through_pods(
+    workspace: Workspace, orders: Sequence[Order], whose: Sequence[Route], given: dict[str, Any]
+) -> tuple[list[Order], list[Route], list[Tunnel], list[Check]]:
+    """The orders that can be sent from a pod, each with its way and its tunnel; and why the others cannot."""
+    from helmmail.cluster.client import Denied, Unreachable
+
+    place = mail.Place(given["kubeconfig"], given["context"], given["namespace"])
+    targets = mail.targets_of(workspace, place, given["release"])
+    clusters: dict[str, Cluster] = {}
+    made: list[tuple[Order, Route, Tunnel]] = []
+    checks: list[Check] = []
+    for order, route in zip(orders, whose, strict=True):
+        own = [each for each in targets if each.name == route.name or each.name.startswith(f"{route.name}/")]
+        try:
+            tunnel = _tunnel(own, order.server, clusters, place)
+        except (Denied, Unreachable) as error:
+            checks.append(Check(route.name, Verdict.UNKNOWN, f"not sent: {error}"))
+            continue
+        if tunnel is None:
+            releases = ", ".join(each.release for each in own) or "none"
+            why = f"no running pod with mail settings was seen (release {releases})"
+            checks.append(Check(route.name, Verdict.UNKNOWN, f"not sent: {why}"))
+            continue
+        made.append((order._replace(origin=str(tunnel)), route, tunnel))
+    return [each[0] for each in made], [each[1] for each in made], [each[2] for each in made], checks
+
+
+def _tunnel(
+    targets: Sequence[Target], server: Server, clusters: dict[str, Cluster], place: mail.Place
+) -> Tunnel | None:
+    """A tunnel through a pod of the first of the releases that has one. Raises Denied, Unreachable, InputError."""
+    from helmmail.cluster.client import Cluster
+    from helmmail.cluster.tunnel import Tunnel
+    from helmmail.diagnosis.pods import spot
+
+    # Where an environment has several releases, the one whose files name the server sends to it.
+    fits = [any(each.host == server.host for each in target.expectations) for target in targets]
+    for target in sorted(targets, key=lambda each: not fits[targets.index(each)]):
+        if target.name not in clusters:
+            clusters[target.name] = Cluster.connect(target.context, target.namespace, place.kubeconfig)
+        found = spot(target, clusters[target.name], server)
+        if found is not None:
+            return Tunnel(clusters[target.name], *found)
+    return None
+
+
 def _send_all(
-    orders: Sequence[Order], whose: Sequence[Route], given: dict[str, Any]
+    orders: Sequence[Order], whose: Sequence[Route], given: dict[str, Any], tunnels: Sequence[Tunnel]
 ) -> tuple[list[Outcome], list[Means]]:
-    """Sends for all environments side by side. Raises InputError, all of them together."""
+    """Sends for all environments side by side, each through its tunnel if there are any.
+
+    Raises InputError, all of them together.
+    """
+    from helmmail.mail import wire
     from helmmail.mail.testmail import deliver
 
     root = Path(given["spool"]) if given["spool"] else default_spool()
-    means = [_means(route, given) for route in whose]
+    connects: list[Connect] = [each.connect for each in tunnels] or [wire.connect for _ in orders]
+    means = [_means(route, given, connect) for route, connect in zip(whose, connects, strict=True)]
     folders = [root / folder_name(order) for order in orders]
     done: dict[int, list[Outcome]] = {}
     errors: list[BaseException] = []
@@ -162,7 +232,7 @@ def _send_all(
     return [each for each, _ in pairs], [each for _, each in pairs]
 
 
-def _means(route: Route, given: dict[str, Any]) -> Means:
+def _means(route: Route, given: dict[str, Any], connect: Connect) -> Means:
     from helmmail.mail.testmail import Means
 
     api, untold = _api(route, given)
@@ -175,6 +245,7 @@ def _means(route: Route, given: dict[str, Any]) -> Means:
         again=given["again"],
         many=given["many"],
         progress=lambda line: mail.progress(f"{route.name}: {line}"),
+        connect=connect,
     )
 
 
@@ -218,11 +289,10 @@ def _report(
     from helmmail.diagnosis.order import by_cause
     from helmmail.diagnosis.report import as_findings
     from helmmail.mail.spool import State
-    from helmmail.mail.testmail import explain
 
     told = [*checks, *(Check(each.order.environment, each.verdict, _evidence(each, given)) for each in outcomes)]
     told.sort(key=lambda check: WORST_FIRST.index(check.verdict))
-    reasons = by_cause(explain(outcomes, means[0]) if means else [], Counter())
+    reasons = by_cause(_explained(outcomes, means), Counter())
     todo: list[tuple[str, list[str]]] = [("Give what is missing:", list(asks))] if asks else []
     if any(each.entry.state is State.IN_DOUBT for each in outcomes):
         text = (
@@ -247,6 +317,16 @@ def _report(
     print_report(result, shown, given["output_file"], color=given["color"])
     verdicts = {check.verdict for check in told}
     return EXIT_FINDINGS if Verdict.FAIL in verdicts else EXIT_UNKNOWN if Verdict.UNKNOWN in verdicts else EXIT_OK
+
+
+def _explained(outcomes: Sequence[Outcome], means: Sequence[Means]) -> list[MailFinding]:
+    """Why mails were not taken; a server is asked anew once for each way to it."""
+    from helmmail.mail.testmail import explain
+
+    ways: dict[Connect, tuple[list[Outcome], Means]] = {}
+    for outcome, each in zip(outcomes, means, strict=True):
+        ways.setdefault(each.connect, ([], each))[0].append(outcome)
+    return list(dict.fromkeys(found for part, each in ways.values() for found in explain(part, each)))
 
 
 def _evidence(outcome: Outcome, given: dict[str, Any]) -> str:

@@ -121,7 +121,7 @@ class _Validation:
         """All findings, after the user's answers to them. Raises InputError for files that cannot be read."""
         workspace = self._workspace
         documents = self._documents()
-        projects = Projects(workspace.inventory.root, self._settings_modules())
+        projects = Projects(workspace.inventory.root, self._settings_modules(), self._dialects)
         context = Context(
             owner=workspace.providers.owner,
             source=self._source,

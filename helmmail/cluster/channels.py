@@ -49,21 +49,30 @@ def execute(
     container runtime. A program that is not in the image is no failure, but exit code 127 (126: may not be executed).
     """
     until = time.monotonic() + timeout
-    for renewed in (False, True):
-        opened = _open(transport, path, container, command)
-        if not isinstance(opened, Answer):
-            break
-        if opened.code != HTTPStatus.UNAUTHORIZED:
-            return opened
-        if renewed or not transport.renew():
-            raise Unreachable(f"{transport.server} does not accept the credentials (401)")
-    assert not isinstance(opened, Answer)
+    opened = _opened(transport, path, container, command)
+    if isinstance(opened, Answer):
+        return opened
     try:
         return _Session(transport, opened).run(stdin, until, timeout)
     finally:
-        with contextlib.suppress(Exception):
-            opened.close(timeout=_LAST_WORDS)
-        opened.shutdown()  # `close` leaves the socket open where the server has closed first
+        _shut(opened)
+
+
+def _opened(transport: Transport, path: str, container: str, command: Sequence[str]) -> Any:
+    """As `_open`, with credentials that are renewed once if need be; raises Unreachable where they are of no use."""
+    for renewed in (False, True):
+        opened = _open(transport, path, container, command)
+        if not isinstance(opened, Answer) or opened.code != HTTPStatus.UNAUTHORIZED:
+            return opened
+        if renewed or not transport.renew():
+            break
+    raise Unreachable(f"{transport.server} does not accept the credentials (401)")
+
+
+def _shut(socket: Any) -> None:
+    with contextlib.suppress(Exception):
+        socket.close(timeout=_LAST_WORDS)
+    socket.shutdown()  # `close` leaves the socket open where the server has closed first
 
 
 def _open(transport: Transport, path: str, container: str, command: Sequence[str]) -> Any:
@@ -167,20 +176,107 @@ class _Session:
 
     def _outcome(self) -> Executed:
         out, err = bytes(self._data[_STDOUT]), bytes(self._data[_STDERR])
-        status = _json(bytes(self._data[_STATUS]))
-        if not isinstance(status, dict):
-            raise Unreachable("the connection to the container ended before the command did")
-        if status.get("status") == "Success":
-            return Executed(0, out, err)
-        causes = (status.get("details") or {}).get("causes") or ()
-        for cause in causes:
-            if cause.get("reason") == "ExitCode":
-                return Executed(int(cause["message"]), out, err)
-        message = str(status.get("message") or "no reason given")
-        for words, exit_code in _WORDS:
-            if words.search(message):
-                return Executed(exit_code, out, err or message.encode())
-        raise Unreachable(f"the container runtime cannot run the command: {message.splitlines()[0][:200]}")
+        code, message = _exit(bytes(self._data[_STATUS]))
+        return Executed(code, out, err or message.encode())
+
+
+class Piece(NamedTuple):
+    """What a command has written since; `code` is its exit code once it has ended, None before."""
+
+    out: bytes = b""
+    err: bytes = b""
+    code: int | None = None
+
+
+class Stream:
+    """A command that runs in a container: bytes to its stdin, and what it writes as it comes. For one thread.
+
+    Every method may raise Unreachable. Times are seconds.
+    """
+
+    def __init__(self, transport: Transport, socket: Any) -> None:
+        self._transport = transport
+        self._socket = socket
+        self._status = b""
+
+    def fileno(self) -> int:
+        """For `select`; see `waiting`."""
+        return int(self._socket.sock.fileno())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something has been read that `select` cannot see: bytes that TLS has decrypted already."""
+        pending = getattr(self._socket.sock, "pending", None)
+        return pending is not None and pending() > 0
+
+    def send(self, data: bytes, timeout: float) -> None:
+        """Writes to stdin."""
+        for start in range(0, len(data), _CHUNK):
+            self._send(bytes([_STDIN]) + data[start : start + _CHUNK], timeout)
+
+    def end_input(self, timeout: float) -> None:
+        """Ends stdin where the server can do that (v5, Kubernetes 1.30); elsewhere it ends with the connection."""
+        if self._socket.getsubprotocol() == _V5:
+            self._send(bytes([_CLOSE, _STDIN]), timeout)
+
+    def receive(self, timeout: float) -> Piece:
+        """The next piece, an empty one if none came in time. Raises Unreachable where the connection ends first."""
+        import websocket
+
+        try:
+            self._socket.settimeout(min(timeout, _LAST_WORDS) if self._status else timeout)
+            code, frame = self._socket.recv_data_frame(control_frame=True)
+        except websocket.WebSocketTimeoutException:  # a frame that has come in half is kept for the next time
+            return self._end() if self._status else Piece()
+        except (websocket.WebSocketException, OSError) as error:
+            raise self._transport.unreachable(error) from None
+        if code == websocket.ABNF.OPCODE_CLOSE:
+            return self._end()
+        if code not in (websocket.ABNF.OPCODE_BINARY, websocket.ABNF.OPCODE_TEXT) or not frame.data:
+            return Piece()
+        channel, data = frame.data[0], frame.data[1:]
+        self._status += data if channel == _STATUS else b""
+        return Piece(data if channel == _STDOUT else b"", data if channel == _STDERR else b"")
+
+    def close(self) -> None:
+        """Ends the connection, and with it the command's stdin; never raises."""
+        _shut(self._socket)
+
+    def _end(self) -> Piece:
+        code, message = _exit(self._status)
+        return Piece(err=message.encode(), code=code)
+
+    def _send(self, frame: bytes, timeout: float) -> None:
+        import websocket
+
+        try:
+            self._socket.settimeout(timeout)
+            self._socket.send_binary(frame)
+        except (websocket.WebSocketException, OSError) as error:
+            raise self._transport.unreachable(error) from None
+
+
+def start(transport: Transport, path: str, container: str, command: Sequence[str]) -> Stream | Answer:
+    """Starts a command; an Answer where the API server refuses. Raises Unreachable."""
+    opened = _opened(transport, path, container, command)
+    return opened if isinstance(opened, Answer) else Stream(transport, opened)
+
+
+def _exit(status: bytes) -> tuple[int, str]:
+    """The exit code, and the words of a runtime that could not start the command; raises Unreachable without any."""
+    found = _json(status)
+    if not isinstance(found, dict):
+        raise Unreachable("the connection to the container ended before the command did")
+    if found.get("status") == "Success":
+        return 0, ""
+    for cause in (found.get("details") or {}).get("causes") or ():
+        if cause.get("reason") == "ExitCode":
+            return int(cause["message"]), ""
+    message = str(found.get("message") or "no reason given")
+    for words, exit_code in _WORDS:
+        if words.search(message):
+            return exit_code, message
+    raise Unreachable(f"the container runtime cannot run the command: {message.splitlines()[0][:200]}")
 
 
 def _json(body: bytes | str) -> Any:

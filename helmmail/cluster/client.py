@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Self
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, NoReturn, Self
 from urllib.parse import quote
 
-from helmmail.cluster.channels import Executed, execute
-from helmmail.cluster.errors import Denied, Unreachable
+from helmmail.cluster.channels import Executed, Stream, execute, start
+from helmmail.cluster.errors import Denied, Missing, Unreachable
 from helmmail.cluster.kubeconfig import find_access
-from helmmail.cluster.objects import Object, trimmed
+from helmmail.cluster.objects import Listed, Object, trimmed
 from helmmail.cluster.transport import Answer, Transport
-from helmmail.cluster.watching import Watching
+from helmmail.cluster.watching import Event, Watching
 from helmmail.lazy import pattern
 
-__all__ = ["Cluster", "Denied", "Executed", "Object", "Unreachable"]
+__all__ = ["Cluster", "Denied", "Executed", "Missing", "Object", "Stream", "Unreachable"]
 
 PAGE = 500
 """How many objects a page of a list holds (kubectl's `--chunk-size`)."""
@@ -25,10 +26,6 @@ _FORBIDDEN, _MISSING, _GONE = 403, 404, 410
 _RESTARTS = 3
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _CANNOT = pattern(r'cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)"')
-
-
-Objects = list[Object]
-"""For signatures in Cluster, where `list` is a method."""
 
 
 class _Resource(NamedTuple):
@@ -74,13 +71,20 @@ class Cluster:
         """How many requests were sent, retries, watches and commands included."""
         return self._transport.requests
 
-    def list(self, resource: str, selector: str = "", *, metadata_only: bool = False) -> Objects:
+    def list(self, resource: str, selector: str = "", *, metadata_only: bool = False) -> Listed:
         """All objects of a kind, with the labels of `selector`; none where the cluster does not know the kind.
 
         Read in pages. Each has `kind` and `apiVersion`, which the API leaves out in lists, and no `managedFields`.
         `metadata_only` leaves the content at the server: Secrets are then named, but not read.
         """
-        return self._listed(resource, selector, metadata_only)[0]
+        for _ in range(_RESTARTS):
+            listed = Listed()
+            with contextlib.suppress(_Expired):
+                for page in self._pages(resource, selector, metadata_only):
+                    listed += page
+                    listed.version = page.version
+                return listed
+        raise Unreachable(f"{self.server}: the list of {resource} expired {_RESTARTS} times while it was read")
 
     def get(self, resource: str, name: str) -> Object | None:
         """One object, None where there is none (or no such kind)."""
@@ -91,12 +95,20 @@ class Cluster:
         self._expect(answer, "get", found, name)
         return dict(answer.body)
 
-    def watch(self, resources: Sequence[str], timeout: float) -> Iterator[tuple[str, str, Object]]:
+    def watch(
+        self,
+        resources: Sequence[str],
+        timeout: float,
+        since: Mapping[str, Sequence[Object]] = MappingProxyType({}),
+        pause: float = 0,
+    ) -> Generator[Event]:
         """What is there (as ADDED) and then what changes, of several kinds, for `timeout` seconds.
 
-        Gives (resource, ADDED | MODIFIED | DELETED, object). Survives dropped connections, a restart of the API
-        server and 410 Gone; what changed meanwhile is told afterwards. Raises Denied when a kind may not be listed or
-        watched.
+        Gives (resource, ADDED | MODIFIED | DELETED, object); of one that went while the server was away only its
+        metadata. What `list` gave for a kind may be handed in as `since`: then only what changed after it is told. With
+        a `pause`, so many seconds without an event are an event too: QUIET, or LOST where the server cannot be reached.
+        Survives dropped connections, a restart of the API server and 410 Gone; what changed meanwhile is told
+        afterwards. Raises Denied when a kind may not be listed or watched.
         """
         parsed = {each: _parse(each, self.namespace) for each in resources}
 
@@ -104,7 +116,7 @@ class Cluster:
             self._expect(answer, verb, parsed[resource])
 
         paths = {each: found.path for each, found in parsed.items()}
-        return Watching(self._transport, paths, self._snapshot, check).events(timeout)
+        return Watching(self._transport, paths, self.list, check, since).events(timeout, pause)
 
     def exec(
         self, pod: str, container: str, command: Sequence[str], stdin: bytes = b"", timeout: float = 30
@@ -114,15 +126,23 @@ class Cluster:
         `stdin` is closed at its end where the server can do that (Kubernetes 1.30). The command line is written into
         the API server's audit log: no secret belongs there.
         """
-        found = _Resource(
-            "pods/exec", self.namespace, f"{_parse('v1/pods', self.namespace).path}/{quote(pod, safe='')}/exec"
-        )
-        outcome = execute(self._transport, found.path, container, command, stdin, timeout)
-        if isinstance(outcome, Executed):
-            return outcome
-        if outcome.code == _FORBIDDEN:
-            self._expect(outcome, "create", found, pod)
-        raise Unreachable(f"no command can be run in pod {pod}: {outcome.message or outcome.code}")
+        outcome = execute(self._transport, self._exec_path(pod), container, command, stdin, timeout)
+        return self._run(outcome, pod) if isinstance(outcome, Answer) else outcome
+
+    def stream(self, pod: str, container: str, command: Sequence[str]) -> Stream:
+        """Starts a command in a container, to be talked with; as `exec`. Raises Missing for a pod that is not there."""
+        outcome = start(self._transport, self._exec_path(pod), container, command)
+        return self._run(outcome, pod) if isinstance(outcome, Answer) else outcome
+
+    def _exec_path(self, pod: str) -> str:
+        return f"{_parse('v1/pods', self.namespace).path}/{quote(pod, safe='')}/exec"
+
+    def _run(self, refusal: Answer, pod: str) -> NoReturn:
+        """Raises what it means that a command is not run."""
+        if refusal.code == _FORBIDDEN:
+            self._expect(refusal, "create", _Resource("pods/exec", self.namespace, ""), pod)
+        kind = Missing if refusal.code == _MISSING else Unreachable
+        raise kind(f"no command can be run in pod {pod}: {refusal.message or refusal.code}")
 
     def logs(self, pod: str, container: str, seconds: float, limit: int = LOG_BYTES) -> bytes:
         """What a container has written in the last `seconds`, `limit` bytes at most; each line after its time.
@@ -147,23 +167,7 @@ class Cluster:
         """Closes what connections are idle."""
         self._transport.close()
 
-    def _snapshot(self, resource: str) -> tuple[Objects, str] | None:
-        """The objects of a kind and the version of that list, None where there is no such kind."""
-        items, version = self._listed(resource, "", False)
-        return (items, version) if version else None
-
-    def _listed(self, resource: str, selector: str, metadata_only: bool) -> tuple[Objects, str]:
-        for _ in range(_RESTARTS):
-            items: Objects = []
-            version = ""
-            with contextlib.suppress(_Expired):
-                for page in self._pages(resource, selector, metadata_only):
-                    items += page
-                    version = page.version
-                return items, version
-        raise Unreachable(f"{self.server}: the list of {resource} expired {_RESTARTS} times while it was read")
-
-    def _pages(self, resource: str, selector: str, metadata_only: bool) -> Iterator[_Page]:
+    def _pages(self, resource: str, selector: str, metadata_only: bool) -> Iterator[Listed]:
         found = _parse(resource, self.namespace)
         query: dict[str, str | int] = {"limit": PAGE} | ({"labelSelector": selector} if selector else {})
         accept = _METADATA if metadata_only else "application/json"
@@ -178,7 +182,7 @@ class Cluster:
             kind, version = str(body.get("kind", "")).removesuffix("List"), body.get("apiVersion")
             named = {"kind": kind, "apiVersion": version} if not metadata_only else {}
             metadata = body.get("metadata") or {}
-            yield _Page(
+            yield Listed(
                 ({**named, **trimmed(item)} for item in body.get("items") or ()),
                 str(metadata.get("resourceVersion") or "0"),
             )
@@ -195,14 +199,6 @@ class Cluster:
             raise Denied(*told, resource.namespace, name)
         if answer.code != 200 or not isinstance(answer.body, dict):
             raise Unreachable(f"{self.server} answers {answer.code} to {verb} {resource.plural}")
-
-
-class _Page(list[Object]):
-    """A page of a list, and the version of the whole."""
-
-    def __init__(self, items: Iterator[Object], version: str) -> None:
-        super().__init__(items)
-        self.version = version
 
 
 class _Expired(Exception):  # noqa: N818

@@ -14,3 +14,7 @@ class Denied(Exception):  # noqa: N818 (an answer, and part of what a rung repor
 
 class Unreachable(Exception):  # noqa: N818 (the same)
     """The API server gives no usable answer: no connection, TLS, 401, a timeout. The text says what and why."""
+
+
+class Missing(Unreachable):
+    """What a request is about is not there (404)."""

@@ -8,6 +8,15 @@ from typing import Any
 Object = dict[str, Any]
 """One object of the API, or a part of one, as plain data."""
 
+
+class Listed(list[Object]):
+    """The objects of a kind; `version` is that of the whole list, "" where the cluster does not know the kind."""
+
+    def __init__(self, items: Iterable[Object] = (), version: str = "") -> None:
+        super().__init__(items)
+        self.version = version
+
+
 REVISION = "deployment.kubernetes.io/revision"
 POD_TEMPLATE_HASH = "pod-template-hash"
 CONTROLLER_REVISION_HASH = "controller-revision-hash"

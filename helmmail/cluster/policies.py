@@ -1,8 +1,9 @@
-"""NetworkPolicies: whether a pod may reach a mail server outside the cluster.
+"""NetworkPolicies: whether a pod may reach its mail server.
 
 By the API's description of networking.k8s.io/v1: a pod that no policy with `Egress` selects may reach everything; else
 what one rule of one of those policies allows. A server outside the cluster is an address, so only an `ipBlock` or a
-rule without `to` lets it through. Whether the cluster's network enforces policies at all, and what policies of its
+rule without `to` lets it through. A server within it is pods behind a Service: which ones, and on which ports, the name
+does not say. Whether the cluster's network enforces policies at all, and what policies of its
 own (Cilium's, AdminNetworkPolicies) say, is not read here.
 """
 
@@ -18,7 +19,7 @@ DNS_PORT = 53
 
 
 class Egress(NamedTuple):
-    """What the policies of a pod say about one port of a server outside the cluster.
+    """What the policies of a pod say about one port of a mail server.
 
     `allowed` is None where it cannot be told; `policies` are the names of those that decide, sorted, and `reason` says
     it in words. `dns` is whether any rule opens port 53, without which no name is found.
@@ -30,20 +31,13 @@ class Egress(NamedTuple):
     dns: bool = True
 
 
-def closed_by(policies: Sequence[Object], pod: Object, port: int) -> list[str]:
-    """The names of the policies because of which egress to a port is not allowed, wherever the server is.
+def egress(
+    policies: Sequence[Object], pod: Object, port: int, addresses: Sequence[str] = (), *, within: bool = False
+) -> Egress:
+    """Whether a pod's policies let it reach a TCP port of a mail server.
 
-    Empty as well where it cannot be told: `egress` says which of the two.
-    """
-    found = egress(policies, pod, port)
-    return list(found.policies) if found.allowed is False else []
-
-
-def egress(policies: Sequence[Object], pod: Object, port: int, addresses: Sequence[str] = ()) -> Egress:
-    """Whether a pod's policies let it reach a TCP port of a server outside the cluster.
-
-    `addresses` are the server's IP addresses where they are known. Raises ValueError for a selector's operator or an
-    address that cannot be read.
+    `addresses` are the server's IP addresses where they are known; `within` says that it is a Service of the cluster.
+    Raises ValueError for a selector's operator or an address that cannot be read.
     """
     own = [each for each in policies if _selects_egress(each, pod)]
     if not own:
@@ -54,6 +48,8 @@ def egress(policies: Sequence[Object], pod: Object, port: int, addresses: Sequen
         return Egress(None, names, reason)
     rules = [(name_of(each), rule) for each in own for rule in each["spec"].get("egress") or ()]
     dns = any(_opens(rule, DNS_PORT, ("UDP", "TCP"), named=True) for _, rule in rules)
+    if within:
+        return _egress_within(names, rules, dns)
     opening = [(name, rule) for name, rule in rules if _opens(rule, port, ("TCP",))]
     each_verdict = [_verdict(opening, address) for address in (addresses or (None,))]
     verdicts = {verdict for verdict, _ in each_verdict}
@@ -65,13 +61,31 @@ def egress(policies: Sequence[Object], pod: Object, port: int, addresses: Sequen
     if verdicts != {False}:
         what = (
             "only some of the server's addresses are"
-            if addresses
+            if verdicts > {True}
             else "it cannot be told whether the server's address is"
         )
         reached = f"{_listed(by)} {_verb(by, 'lets')} out on port {port}"
         return Egress(None, by, f"{what} among those that {reached}{closed}", dns)
     reason = f"{_listed(names)} {_verb(names, 'does')} not let port {port} out of the cluster{closed}"
     return Egress(False, names, reason, dns)
+
+
+def _egress_within(names: tuple[str, ...], rules: Sequence[tuple[str, Object]], dns: bool) -> Egress:
+    """As `egress`, for a Service: its pods may listen on another port, so a rule about any port may be about them."""
+    closed = "" if dns else "; DNS (port 53) is closed as well"
+    certain = tuple(sorted({name for name, rule in rules if not rule.get("to") and not rule.get("ports")}))
+    if certain:
+        return Egress(True, certain, f"{_listed(certain)} {_verb(certain, 'lets')} everything out", dns)
+    possible = tuple(sorted({name for name, rule in rules if _is_about_more_than_dns(rule)}))
+    if possible:
+        what = "it cannot be told whether the server's pods and their ports are among those that"
+        return Egress(None, possible, f"{what} {_listed(possible)} {_verb(possible, 'lets')} out{closed}", dns)
+    return Egress(False, names, f"{_listed(names)} {_verb(names, 'does')} not let any port of TCP out{closed}", dns)
+
+
+def _is_about_more_than_dns(rule: Object) -> bool:
+    ports = rule.get("ports") or ()
+    return not ports or any((each.get("protocol") or "TCP") == "TCP" and each.get("port") != DNS_PORT for each in ports)
 
 
 def _selects_egress(policy: Object, pod: Object) -> bool:
@@ -111,12 +125,14 @@ def _verdict(rules: Sequence[tuple[str, Object]], address: str | None) -> tuple[
 
 
 def _reaches(rule: Object, address: str | None) -> bool | None:
-    """Whether a rule's peers hold the server; None where they may. Pods and namespaces never do."""
+    """Whether a rule's peers hold the server; None where they may. Pods do only if its address is a private one."""
     if not rule.get("to"):
         return True
     blocks = [peer["ipBlock"] for peer in rule["to"] if peer.get("ipBlock")]
     if address is not None:
-        return any(_contains(block, address) for block in blocks)
+        if any(_contains(block, address) for block in blocks):
+            return True
+        return None if len(blocks) < len(rule["to"]) and ip_address(address).is_private else False
     if any(_is_everywhere(block) for block in blocks):
         return True
     return None if blocks else False

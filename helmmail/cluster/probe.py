@@ -18,14 +18,19 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import parseaddr
 from importlib import resources
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import unquote
 
+from helmmail.cluster.asking import SUFFIXES, printable, task_for
 from helmmail.cluster.channels import NOT_EXECUTABLE, NOT_FOUND, Executed
 from helmmail.cluster.errors import Unreachable
 from helmmail.cluster.probes import loader
+from helmmail.cluster.probes.connect import userinfo
 from helmmail.cluster.probes.processes import MARKER
 from helmmail.errors import InputError
 from helmmail.model import Security
+from helmmail.settings.application import Application
 
 _SECONDS = 30.0
 _BLOCK = 64
@@ -82,19 +87,30 @@ class Talk(NamedTuple):
     source: str = ""
 
 
-class Application(NamedTuple):
+class OwnSettings(NamedTuple):
     """An application's own settings: `settings` in clear, none of them secret, `secrets` as in Compared.
 
-    `source` is EMAIL or MAILERS (Django 6.1). `problem` says why they are not known.
+    `withheld` says why one is not shown, `problem` why nothing is known.
     """
 
     settings: Mapping[str, Any]
     secrets: Compared
-    source: str = ""
+    withheld: Mapping[str, str] = MappingProxyType({})
     problem: str = ""
 
 
-Credential = str | bytes | None
+class UrlPart(NamedTuple):
+    """The `user` or the `password` (`part`) of the URL in a variable of the container, where it is taken apart."""
+
+    variable: str
+    part: str
+
+    def of(self, url: str) -> str:
+        """The part as a URL has it, percent-decoded; "" where it has none."""
+        return unquote(userinfo(url, self.part))
+
+
+Credential = str | UrlPart | bytes | None
 """A name: read from the variable in the container. Bytes: the value itself, for one that the container does not have
 yet.
 """
@@ -176,19 +192,23 @@ class Probe:
             return Talk((), problem or "the probe gave no steps", by)
         return Talk(tuple(Step(*each) for each in steps), "", by, str(result.get("source", "")))
 
-    def django(self, expected: Mapping[str, bytes]) -> Application:
-        """The mail settings of a Django application, as its own code makes them in this container.
+    def application(self, asked: Application, expected: Mapping[str, bytes]) -> OwnSettings:
+        """The mail settings of an application, as its own code makes them in this container.
 
-        `expected` holds what EMAIL_HOST_USER and EMAIL_HOST_PASSWORD should be, as far as that is known.
+        `expected` holds what the private settings should be, by their names, as far as that is known. The profile's
+        script goes in through stdin, and runs in a process of its own that is ended in time.
         """
         key = secrets.token_bytes(32)
-        task = {"key": key.hex(), "expected": {name: _digest(key, value) for name, value in expected.items()}}
-        result, by, problem = self._ask([_application("django_settings", task)])
-        settings = result.get("settings")
-        if not isinstance(settings, dict):
+        private = {name: _digest(key, expected[name]) if name in expected else None for name in asked.private.values()}
+        inner = _text(f"own_settings_inner.{SUFFIXES[asked.language]}")
+        task = {"inner": inner, **task_for(asked, private, key, self._timeout)}
+        result, by, problem = self._ask([_LANGUAGES[asked.language]("own_settings", task)])
+        settings, withheld = (result.get(name) for name in ("settings", "withheld"))
+        if not isinstance(settings, dict) or not isinstance(withheld, dict):
             problem = problem or "the probe gave no settings"
-            return Application({}, _compared(expected, {}, by, problem), "", problem)
-        return Application(settings, _compared(expected, result, by, ""), str(result.get("source", "")))
+            return OwnSettings({}, _compared(expected, {}, by, problem), problem=problem)
+        compared = _compared(expected, result, by, "")
+        return OwnSettings(printable(settings, asked), compared, printable(withheld, asked))
 
     def _ask(self, questions: Sequence[_Question]) -> tuple[dict[str, Any], str, str]:
         """The first result, the interpreter that gave it, and why there is none."""
@@ -219,13 +239,11 @@ def _python(name: str, task: object) -> _Question:
     return lambda: (loader.PYTHON, _framed(_python_script(name)) + _framed(json.dumps(task)))
 
 
-def _application(name: str, task: object) -> _Question:
-    wrapped = f"SOURCE = {_python_script(name)!r}\nexec(SOURCE)"
-    return lambda: (loader.APPLICATION_PYTHON, _framed(wrapped) + _framed(json.dumps(task)))
-
-
 def _node(name: str, task: object) -> _Question:
     return lambda: (loader.NODE, _framed(_text("processes.js") + _text(f"{name}.js")) + _framed(json.dumps(task)))
+
+
+_LANGUAGES = {"python": _python, "node": _node}
 
 
 def _shell(name: str, lines: str) -> tuple[Sequence[str], bytes]:
@@ -265,6 +283,8 @@ def _digest(key: bytes, value: bytes) -> str:
 def _credential(value: Credential) -> dict[str, str] | None:
     if value is None:
         return None
+    if isinstance(value, UrlPart):
+        return value._asdict()
     return {"variable": value} if isinstance(value, str) else {"value": value.decode("utf-8", "replace")}
 
 

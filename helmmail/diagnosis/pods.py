@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from helmmail.cluster.client import Cluster, Denied, Unreachable
 from helmmail.cluster.objects import Object, containers_of, name_of
+from helmmail.cluster.pods import is_ready
 from helmmail.cluster.probe import Probe
 from helmmail.cluster.probe import Talk as PodTalk
 from helmmail.cluster.workloads import pods_of, workloads_of
@@ -20,10 +22,11 @@ from helmmail.mail.wire import Reply
 from helmmail.model import Security, Severity, Verdict
 from helmmail.settings.provider import Provider
 from helmmail.verification import inside
+from helmmail.verification.calling import own_server
 from helmmail.verification.ladder import read_what_matters
-from helmmail.verification.snapshot import JOBS, KINDS, PODS, REPLICA_SETS, read_lists
+from helmmail.verification.snapshot import JOBS, KINDS, PODS, REPLICA_SETS, ROLLING, SERVICES, read_lists
 from helmmail.verification.target import Target
-from helmmail.verification.view import Container, look
+from helmmail.verification.view import Container, Sender, look
 
 SECONDS = 5.0
 """How long a pod waits for each answer."""
@@ -74,22 +77,58 @@ def from_pods(target: Target, cluster: Cluster) -> Part:
 
 def _reach(target: Target, cluster: Cluster) -> Iterator[tuple[str, Container]]:
     """A running pod of each workload that sends mail, with each container of it that has mail settings."""
-    snapshot = read_lists(cluster)
-    for resource in (PODS, *KINDS):
-        if resource in snapshot.denied:
-            raise snapshot.denied[resource]
-    read_what_matters(target, cluster, snapshot)
-    for sender in look(snapshot, target).senders:
+    for sender in _senders(target, cluster):
         pod = inside.oldest(sender)
         if pod is not None:
             for container in inside.containers_in(sender, pod):
                 yield name_of(pod), container
 
 
+def _senders(target: Target, cluster: Cluster) -> Iterable[Sender]:
+    snapshot = read_lists(cluster, (*ROLLING, SERVICES))
+    for resource in (PODS, *KINDS, REPLICA_SETS):
+        if resource in snapshot.denied:
+            raise snapshot.denied[resource]
+    read_what_matters(target, cluster, snapshot)
+    return look(snapshot, target).senders
+
+
+class Spot(NamedTuple):
+    """A container to speak to a server from; `address` is its pod's, "" where that is not known."""
+
+    pod: str
+    container: str
+    address: str
+
+
+def spot(target: Target, cluster: Cluster, server: Server) -> Spot | None:
+    """The running container with mail settings that is nearest to what `server` gets its mail from.
+
+    One that uses this server goes before others, one of a ready pod before others; None where none runs. Raises Denied
+    and Unreachable.
+    """
+    found: list[tuple[bool, bool, Spot]] = []
+    for sender in _senders(target, cluster):
+        for pod in sender.running:
+            status = pod["status"]
+            running = {
+                each["name"]
+                for each in status.get("containerStatuses") or ()
+                if (each.get("state") or {}).get("running") is not None
+            }
+            for container in inside.containers_in(sender, pod):
+                if container.name in running:
+                    own = own_server(container)
+                    other = isinstance(own, str) or (own.host, own.port) != (server.host, server.port)
+                    here = Spot(name_of(pod), container.name, str(status.get("podIP") or ""))
+                    found.append((other, not is_ready(pod), here))
+    return min(found, key=lambda each: each[:2])[2] if found else None
+
+
 def _ask(part: Part, target: Target, cluster: Cluster, pod: str, container: Container) -> None:
     where = f"pod {pod}, container {container.name}"
     rung = f"{target.name}/{where}"
-    own = inside.own_server(container)
+    own = own_server(container)
     if isinstance(own, str):
         part.check(rung, Verdict.UNKNOWN, own)
         return

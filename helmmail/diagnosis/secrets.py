@@ -5,7 +5,7 @@ from __future__ import annotations
 from helmmail.cluster.client import Cluster
 from helmmail.diagnosis.routes import Route
 from helmmail.mail.smtp import Login
-from helmmail.verification.inside import secret_data
+from helmmail.verification.calling import secret_data
 from helmmail.verification.snapshot import SECRETS, Snapshot, read_named
 
 

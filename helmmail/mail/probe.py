@@ -13,7 +13,7 @@ from helmmail.mail import advice
 from helmmail.mail.causes import PORT, MailFinding
 from helmmail.mail.replies import classify
 from helmmail.mail.smtp import Limits, Login, Refused, Server, Session, Step, converse, trust
-from helmmail.mail.wire import Broken, Deadline, Reply, connect
+from helmmail.mail.wire import Broken, Connect, Deadline, NoWay, Reply, connect
 from helmmail.model import Security, Severity
 
 SOON = 14 * 86400
@@ -55,13 +55,15 @@ def probe(
     *,
     limits: Limits | None = None,
     context: ssl.SSLContext | None = None,
+    connect: Connect = connect,
 ) -> Talk:
     """Talks to a server as an application would, up to MAIL FROM (and RCPT TO with recipients). No mail is sent.
 
-    Takes `limits.total` seconds at most, and half as much again where a failure is looked into.
+    Takes `limits.total` seconds at most, and half as much again where a failure is looked into. Raises NoWay where
+    `connect` does.
     """
     limits = limits or Limits()
-    session = Session(server, limits, context=context, login=login)
+    session = Session(server, limits, context=context, login=login, connect=connect)
     kind = detail = stage = ""
     refused = None
     evidence: tuple[str, ...] = ()
@@ -71,9 +73,11 @@ def probe(
         stage, refused = error.stage, error.reply._replace(lines=tuple(map(session.clean, error.reply.lines)))
         if stage == "starttls":
             kind = "starttls-refused"
+    except NoWay:
+        raise
     except Broken as error:
         kind, detail = error.kind, session.clean(error.detail)
-        kind, evidence = _look_into(server, kind, limits, context)
+        kind, evidence = _look_into(server, kind, limits, context, connect)
     return Talk(
         server,
         tuple(session.steps),
@@ -116,23 +120,23 @@ def probe_ports(
 
 
 def _look_into(
-    server: Server, kind: str, limits: Limits, context: ssl.SSLContext | None
+    server: Server, kind: str, limits: Limits, context: ssl.SSLContext | None, connect: Connect
 ) -> tuple[str, tuple[str, ...]]:
     """A second, short look at a server that a session broke with: the kind, known better, and evidence for it."""
     deadline = Deadline(limits.total / 2)
     mute = kind in ("silent", "closed", "reset") and server.security is not Security.IMPLICIT
-    if mute and _speaks_tls(server, limits.answer / 2, deadline):
+    if mute and _speaks_tls(server, limits.answer / 2, deadline, connect):
         return "plain-on-tls-port", ("a second connection with TLS from the first byte is answered",)
     if kind == "tls-on-plain-port":
-        greeting = _greeting(server, limits.answer / 2, deadline)
+        greeting = _greeting(server, limits.answer / 2, deadline, connect)
         if greeting:
             return kind, (f"a second connection in clear is greeted: {greeting}",)
     if kind in ("certificate-name", "certificate-expired"):
-        return kind, _certificate(server, limits, context)
+        return kind, _certificate(server, limits, context, connect)
     return kind, ()
 
 
-def _speaks_tls(server: Server, seconds: float, deadline: Deadline) -> bool:
+def _speaks_tls(server: Server, seconds: float, deadline: Deadline, connect: Connect) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent over it
     try:
@@ -148,7 +152,7 @@ def _speaks_tls(server: Server, seconds: float, deadline: Deadline) -> bool:
     return True
 
 
-def _greeting(server: Server, seconds: float, deadline: Deadline) -> str:
+def _greeting(server: Server, seconds: float, deadline: Deadline, connect: Connect) -> str:
     try:
         wire = connect(server.host, server.port, seconds, deadline)
     except Broken:
@@ -161,7 +165,7 @@ def _greeting(server: Server, seconds: float, deadline: Deadline) -> str:
         wire.close()
 
 
-def _certificate(server: Server, limits: Limits, context: ssl.SSLContext | None) -> tuple[str, ...]:
+def _certificate(server: Server, limits: Limits, context: ssl.SSLContext | None, connect: Connect) -> tuple[str, ...]:
     """Names and end of a certificate that was not accepted for its name or age; its authority must be trusted."""
     relaxed = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     relaxed.check_hostname = False
@@ -169,7 +173,7 @@ def _certificate(server: Server, limits: Limits, context: ssl.SSLContext | None)
     for authority in (context or trust()).get_ca_certs(binary_form=True):
         relaxed.load_verify_locations(cadata=authority)
     found: dict[str, object] = {}
-    session = Session(server, limits._replace(total=limits.total / 2), context=relaxed)
+    session = Session(server, limits._replace(total=limits.total / 2), context=relaxed, connect=connect)
     try:
         session.open()
         found = dict(session.certificate)

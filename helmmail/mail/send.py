@@ -23,7 +23,7 @@ from helmmail.mail import recipients
 from helmmail.mail.dialogue import DialogueLog
 from helmmail.mail.smtp import Limits, Login, Refused, Server, Session, Step
 from helmmail.mail.spool import Entry, Spool, State
-from helmmail.mail.wire import Broken
+from helmmail.mail.wire import Broken, Connect, NoWay, connect
 
 
 class Fate(Enum):
@@ -66,10 +66,14 @@ class Policy(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What became of a run. `stopped` says why it ended before its time, with mails still queued; "" if it did not."""
+    """What became of a run. `stopped` says why it ended before its time, with mails still queued; "" if it did not.
+
+    `unreached`: it ended because there was no way to the server, of which nothing is known then.
+    """
 
     entries: tuple[Entry, ...]
     stopped: str = ""
+    unreached: bool = False
 
     def of(self, state: State) -> tuple[Entry, ...]:
         """The mails in a state."""
@@ -77,7 +81,11 @@ class Sent(NamedTuple):
 
 
 class _Stop(Exception):  # noqa: N818 (an end)
-    """The run cannot go on."""
+    """The run cannot go on; `unreached` as in Sent."""
+
+    def __init__(self, reason: str, *, unreached: bool = False) -> None:
+        super().__init__(reason)
+        self.unreached = unreached
 
 
 def send(
@@ -93,11 +101,12 @@ def send(
     log: Path | None = None,
     many: bool = False,
     progress: Callable[[Entry], None] | None = None,
+    connect: Connect = connect,
 ) -> Sent:
     """Queues `messages`, then sends what the spool holds, what an earlier run left included.
 
     `spool` is entered already. Raises InputError, with nothing queued, for recipients that would harm the reputation.
-    `progress` gets each mail whose state has changed.
+    `progress` gets each mail whose state has changed; `connect` makes the connections.
     """
     listed: Sequence[EmailMessage] = list(messages)
     recipients.check([str(message["To"]) for message in listed], many=many)
@@ -105,16 +114,16 @@ def send(
     try:
         for message in listed:
             spool.add(message)
-        run = _Run(server, spool, login, context, limits or Limits(), policy or Policy(), dialogue, progress)
-        stopped = ""
+        run = _Run(server, spool, login, context, limits or Limits(), policy or Policy(), dialogue, progress, connect)
+        stopped, unreached = "", False
         try:
             run.work(settler)
         except _Stop as stop:
-            stopped = str(stop)
+            stopped, unreached = str(stop), stop.unreached
             dialogue.event("stopped", reason=stopped)
         finally:
             run.hang_up()
-        return Sent(tuple(spool), stopped)
+        return Sent(tuple(spool), stopped, unreached)
     finally:
         dialogue.close()
 
@@ -132,6 +141,7 @@ class _Run:
         policy: Policy,
         dialogue: DialogueLog,
         progress: Callable[[Entry], None] | None,
+        connect: Connect,
     ) -> None:
         self._server = server
         self._spool = spool
@@ -141,6 +151,7 @@ class _Run:
         self._policy = policy
         self._dialogue = dialogue
         self._progress = progress
+        self._connects = connect
         self._session: Session | None = None
         self._end = time.monotonic() + policy.total
         self._about: Entry | None = None
@@ -169,9 +180,11 @@ class _Run:
             session = self._connected()
             self._try(session, entry)
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float, lost: str = "") -> None:
+        """Waits; raises _Stop where no time is left. `lost` says why there is no way to the server now."""
         if time.monotonic() + max(0.0, seconds) >= self._end:
-            raise _Stop(f"not done within {self._policy.total:g} s")
+            late = f"not done within {self._policy.total:g} s"
+            raise _Stop(f"{late}: {lost}" if lost else late, unreached=bool(lost))
         if seconds > 0:
             time.sleep(seconds)
 
@@ -179,7 +192,14 @@ class _Run:
         """The open session, or a new one; raises _Stop where the server does not let anyone in."""
         failed = 0
         while self._session is None:
-            session = Session(self._server, self._limits, context=self._context, login=self._login, heard=self._heard)
+            session = Session(
+                self._server,
+                self._limits,
+                context=self._context,
+                login=self._login,
+                heard=self._heard,
+                connect=self._connects,
+            )
             self._about = None
             try:
                 session.open()
@@ -188,13 +208,10 @@ class _Run:
             except (Broken, Refused) as error:
                 session.close()
                 failed += 1
-                if isinstance(error, Refused):
-                    reason, lasting = f"{error.stage}: {session.clean(error.reply.text)}", error.reply.code >= 500
-                else:
-                    reason, lasting = session.clean(error.detail), error.kind not in _PASSING
+                reason, lasting, lost = _judged(error, session)
                 if lasting or failed >= self._policy.connections:
-                    raise _Stop(reason) from None
-                self._sleep(self._policy.pause(failed))
+                    raise _Stop(reason, unreached=bool(lost)) from None
+                self._sleep(self._policy.pause(failed), lost)
         return self._session
 
     def _try(self, session: Session, entry: Entry) -> None:
@@ -285,6 +302,16 @@ class _Run:
     def _heard(self, step: Step) -> None:
         about = _named(self._about) if self._about else {}
         self._dialogue.step(step, server=str(self._server), **about)
+
+
+def _judged(error: Broken | Refused, session: Session) -> tuple[str, bool, str]:
+    """Why a session was not opened, whether another try can do no better, and the reason again if no way was there."""
+    if isinstance(error, Refused):
+        return f"{error.stage}: {session.clean(error.reply.text)}", error.reply.code >= 500, ""
+    reason = session.clean(error.detail)
+    if isinstance(error, NoWay):
+        return reason, error.lasting, reason
+    return reason, error.kind not in _PASSING, ""
 
 
 _PASSING = frozenset({"refused", "dropped", "reset", "closed", "silent", "unreachable", "unresolved"})

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from helmmail.errors import InputError
 from helmmail.mail.conceal import Concealer
-from helmmail.mail.wire import Broken, Deadline, Reply, Wire, connect
+from helmmail.mail.wire import Broken, Connect, Deadline, Reply, Wire, connect
 from helmmail.model import Security
 
 _LONGEST = 500
@@ -96,7 +96,7 @@ def trust(authority: str = "") -> ssl.SSLContext:
 class Session:
     """One session with a server. Methods raise Broken or Refused, after which only `close` makes sense.
 
-    `heard` gets every step when it has ended; `steps` keeps them.
+    `heard` gets every step when it has ended; `steps` keeps them. `connect` makes the connection.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class Session:
         context: ssl.SSLContext | None = None,
         login: Login | None = None,
         heard: Watcher | None = None,
+        connect: Connect = connect,
     ) -> None:
         """Connects to nothing yet. Without a context, certificates are verified by the system's authorities."""
         self.server = server
@@ -118,6 +119,7 @@ class Session:
         self._login = login
         self._concealer = Concealer(login or ())
         self._heard = heard
+        self._connects = connect
         self._wire: Wire | None = None
         self._deadline = Deadline(self.limits.total)
 
@@ -226,7 +228,7 @@ class Session:
             self._wire = None
 
     def _connect(self) -> Wire:
-        return connect(self.server.host, self.server.port, self.limits.answer, self._deadline)
+        return self._connects(self.server.host, self.server.port, self.limits.answer, self._deadline)
 
     def _tls(self, wire: Wire) -> str:
         wire.start_tls(self._context or trust(), self.server.name or self.server.host)

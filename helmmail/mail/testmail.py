@@ -22,11 +22,15 @@ from helmmail.mail.replies import classify
 from helmmail.mail.send import Fate, Policy, Settler, send
 from helmmail.mail.smtp import Limits, Login, Server
 from helmmail.mail.spool import FINAL, Entry, Spool, State
+from helmmail.mail.wire import Connect, NoWay, connect
 from helmmail.model import Verdict
 
 
 class Order(NamedTuple):
-    """What to send: from an environment's `sender`, by its server, to each recipient one mail."""
+    """What to send: from an environment's `sender`, by its server, to each recipient one mail.
+
+    `origin` says from where the server is spoken to, "" for here.
+    """
 
     environment: str
     server: Server
@@ -34,11 +38,12 @@ class Order(NamedTuple):
     recipients: tuple[str, ...]
     login: Login | None = None
     provider: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)
 class Means:
-    """How: `log` is a file for the dialogues, `api` the provider's, None where it cannot be asked.
+    """How: `log` is a file for the dialogues, `api` the provider's, None where it cannot be asked; `connect` connects.
 
     `seconds` is for everything, `wait` whether mails are followed until they are delivered; `untold` says why there is
     no `api`.
@@ -56,20 +61,27 @@ class Means:
     policy: Policy = field(default_factory=Policy)
     pace: Pace = field(default_factory=Pace)
     progress: Callable[[str], None] = lambda _: None
+    connect: Connect = connect
 
 
 class Outcome(NamedTuple):
-    """What became of one mail. `stopped` says why it is still queued; `delivery` is None where it was not followed."""
+    """What became of one mail. `stopped` says why it is still queued; `delivery` is None where it was not followed.
+
+    `unreached`: it is queued because there was no way to the server.
+    """
 
     order: Order
     entry: Entry
     stopped: str = ""
     delivery: Delivery | None = None
     untold: str = ""
+    unreached: bool = False
 
     @property
     def verdict(self) -> Verdict:
         """PASS for a mail that was taken (and, where it was followed, delivered)."""
+        if self.unreached and self.entry.state is State.QUEUED:
+            return Verdict.UNKNOWN
         if self.entry.state in (State.REFUSED, State.GIVEN_UP, State.QUEUED, State.SENDING):
             return Verdict.FAIL
         if self.entry.state is State.IN_DOUBT:
@@ -83,7 +95,9 @@ class Outcome(NamedTuple):
         """What was seen, in one line."""
         entry = self.entry
         tries = f", {entry.tries} tries" if entry.tries != 1 else ""
-        parts = [f"{entry.state.value} at {self.order.server}{tries}: {entry.reason or self.stopped}".rstrip(": ")]
+        origin = f" from {self.order.origin}" if self.order.origin else ""
+        reason = entry.reason or self.stopped
+        parts = [f"{entry.state.value} at {self.order.server}{origin}{tries}: {reason}".rstrip(": ")]
         if self.stopped and entry.reason:
             parts.append(self.stopped)
         if self.delivery is not None:
@@ -130,9 +144,10 @@ def deliver(order: Order, folder: Path, means: Means) -> list[Outcome]:
             log=means.log,
             many=means.many,
             progress=lambda entry: means.progress(f"{entry.recipient}: {entry.state.value}"),
+            connect=means.connect,
         )
     found = [entry for entry in sent.entries if entry.message_id in left | new]
-    return [_followed(order, entry, sent.stopped, means, end) for entry in found]
+    return [_followed(order, entry, sent.stopped, means, end)._replace(unreached=sent.unreached) for entry in found]
 
 
 def _settler(api: Api, order: Order) -> Settler:
@@ -192,8 +207,7 @@ def explain(outcomes: Sequence[Outcome], means: Means) -> list[MailFinding]:
         order, where = each.order, f"{each.order.environment or each.order.sender}"
         if each.stopped and order.server not in asked:
             asked.add(order.server)
-            talk = probe.probe(order.server, order.login, order.sender, limits=means.limits, context=means.context)
-            told = probe.findings(talk, order.provider)
+            told = _probed(order, means)
             found += [one._replace(message=f"{where}: {one.message}") for one in told]
             if told:
                 continue
@@ -202,6 +216,16 @@ def explain(outcomes: Sequence[Outcome], means: Means) -> list[MailFinding]:
         text = each.delivery.reason if each.delivery is not None else each.entry.reason
         found.append(_of_text(text or each.stopped, where, order, each.delivery is not None))
     return list(dict.fromkeys(found))
+
+
+def _probed(order: Order, means: Means) -> tuple[MailFinding, ...]:
+    try:
+        talk = probe.probe(
+            order.server, order.login, order.sender, limits=means.limits, context=means.context, connect=means.connect
+        )
+    except NoWay:
+        return ()
+    return probe.findings(talk, order.provider)
 
 
 def _of_text(text: str, where: str, order: Order, delivered: bool) -> MailFinding:

@@ -14,6 +14,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 MOST_LINES = 200
@@ -49,6 +50,14 @@ class Broken(Exception):  # noqa: N818 (an outcome, not a mistake)
         self.detail = detail
 
 
+class NoWay(Broken):
+    """There is no way to the server, which says nothing of the server. `lasting`: another try will not do better."""
+
+    def __init__(self, detail: str, *, lasting: bool = False) -> None:
+        super().__init__("closed", detail)
+        self.lasting = lasting
+
+
 class Deadline:
     """A point in time after which nothing is waited for."""
 
@@ -66,14 +75,29 @@ class Deadline:
 
 
 class Wire:
-    """An open connection to `peer`; `secure` once TLS is on. All methods raise Broken."""
+    """An open connection to `peer`; `secure` once TLS is on. All methods raise Broken.
 
-    def __init__(self, connection: socket.socket, peer: str, seconds: float, deadline: Deadline) -> None:
+    `own` is the address of this end where the socket does not know it. `lost` tells why a connection has ended, where
+    somebody other than the server may have ended it.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        peer: str,
+        seconds: float,
+        deadline: Deadline,
+        *,
+        own: str = "",
+        lost: Callable[[], Broken | None] = lambda: None,
+    ) -> None:
         self._socket = connection
         self.peer = peer
         self._seconds = seconds
         self._deadline = deadline
         self._buffer = b""
+        self._own = own
+        self._lost = lost
         self.tls: ssl.SSLSocket | None = None
 
     @property
@@ -84,7 +108,7 @@ class Wire:
     @property
     def literal(self) -> str:
         """The address of this end, as a name for EHLO (RFC 5321, 4.1.3)."""
-        own = str(self._socket.getsockname()[0])
+        own = self._own or str(self._socket.getsockname()[0])
         return f"[IPv6:{own}]" if ":" in own else f"[{own}]"
 
     def set_deadline(self, deadline: Deadline) -> None:
@@ -115,9 +139,9 @@ class Wire:
             try:
                 data = self._socket.recv(8192)
             except OSError as error:
-                raise _broken(error) from None
+                raise self._lost() or _broken(error) from None
             if not data:
-                raise Broken("closed", "the server closed the connection")
+                raise self._lost() or Broken("closed", "the server closed the connection")
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.rstrip(b"\r")
@@ -128,7 +152,7 @@ class Wire:
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise _broken(error) from None
+            raise self._lost() or _broken(error) from None
 
     def start_tls(self, context: ssl.SSLContext, name: str) -> None:
         """A TLS handshake with `name` as SNI and for the certificate.
@@ -144,8 +168,10 @@ class Wire:
         except ssl.SSLCertVerificationError as error:
             raise Broken(_certificate_kind(error), error.verify_message or str(error)) from None
         except ssl.SSLError as error:
-            raise Broken(_tls_kind(error), error.reason or str(error)) from None
+            raise self._lost() or Broken(_tls_kind(error), error.reason or str(error)) from None
         except OSError as error:
+            if (lost := self._lost()) is not None:
+                raise lost from None
             broken = _broken(error)
             raise Broken("tls-handshake", f"during the TLS handshake: {broken.detail}") from None
 
@@ -153,6 +179,10 @@ class Wire:
         """Closes it; never raises."""
         with contextlib.suppress(OSError):
             self._socket.close()
+
+
+Connect = Callable[[str, int, float, Deadline], Wire]
+"""Connects to a host and a port, with seconds for each address; raises Broken."""
 
 
 def connect(host: str, port: int, seconds: float, deadline: Deadline) -> Wire:

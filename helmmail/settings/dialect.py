@@ -69,8 +69,13 @@ class Flag(NamedTuple):
             return self.default is None or self.default in words
         if self.any_text:
             return any(bool(word) is bool(text) for word in words)
-        truth = is_true(text)
-        return any(truth is word if isinstance(word, bool) else text.lower() == word.lower() for word in words)
+        return is_one_of(text, words)
+
+
+def is_one_of(text: str, words: Iterable[Word]) -> bool:
+    """Whether a value, as written, is one of a profile's words: a truth in any spelling, a word in any case."""
+    truth = is_true(text)
+    return any(truth is word if isinstance(word, bool) else text.lower() == word.lower() for word in words)
 
 
 def _as_text(word: Word) -> str:
@@ -96,8 +101,7 @@ class Switch(NamedTuple):
         """Whether the switch, as written or (None) unset, lets the application log in."""
         if text is None:
             return self.default
-        truth = is_true(text)
-        return any(truth is word if isinstance(word, bool) else text.lower() == word.lower() for word in self.on)
+        return is_one_of(text, self.on)
 
 
 class UrlScheme(NamedTuple):
@@ -330,6 +334,12 @@ class Dialects:
 
     def __iter__(self) -> Iterator[Dialect]:
         return iter(self._by_id.values())
+
+    def application(self, identity: str) -> str | Mapping[str, Any] | None:
+        """How the application of a dialect is asked, as its profile says: a name, the map itself, or not at all."""
+        dialect = self._by_id.get(identity)
+        found: str | Mapping[str, Any] | None = dialect.data.get("application") if dialect is not None else None
+        return found
 
     def get(self, name: str) -> Dialect:
         """The dialect of an id or another name; raises InputError for an unknown one."""

@@ -115,7 +115,8 @@ class _Finder:
         for qualifier, items in groups.items():
             if qualifier == ".":
                 continue
-            if any(self.mail(item.get("name").value) for item in items):  # type: ignore[union-attr]
+            names = (item.get("name").value for item in items)  # type: ignore[union-attr]
+            if any(name in self.hosts or self.mail(name) for name in names):
                 parts = tuple(part for part in qualifier.split(".") if part)
                 yield ListCarrier(self.document, (*at, *parts), node, items, anchors, qualifier)
         if pairs and any(self.mail(item.value) for item in node.items if item.kind is Kind.SCALAR):

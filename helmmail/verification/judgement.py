@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from helmmail.cluster.deployers import Record
-from helmmail.cluster.probe import Application, Compared, Talk
+from helmmail.cluster.probe import Compared, OwnSettings, Talk
 from helmmail.model import Verdict
+from helmmail.verification.addresses import Addresses
 from helmmail.verification.rules import Rule
 from helmmail.verification.snapshot import PODS, REPLICA_SETS
 from helmmail.verification.target import Options
@@ -39,7 +40,7 @@ class Inside:
     pod: str
     container: str
     process: Compared | str = ""
-    application: Application | str = ""
+    application: OwnSettings | str = ""
     connection: Talk | str = ""
     server: str = ""
     needed: tuple[str, ...] = ()
@@ -67,6 +68,8 @@ class Evidence:
     unfollowed: str = ""
     """Why the rollout could not be waited for, where that was asked."""
     mailed: tuple[Mailed, ...] = ()
+    addresses: Mapping[str, Addresses] = field(default_factory=lambda: MappingProxyType({}))
+    """The addresses of the mail servers whose policies depend on them, by name."""
 
     def commands(self, *words: str) -> tuple[str, ...]:
         """A kubectl command for the target's cluster."""

@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 
 from helmmail.cluster.client import Cluster, Denied, Unreachable
 from helmmail.model import Check, Verdict
+from helmmail.verification.addresses import resolve
 from helmmail.verification.judgement import Evidence, Judgement, Rung
 from helmmail.verification.rungs import (
     application,
@@ -106,7 +107,8 @@ def gather(target: Target, cluster: Cluster, options: Options) -> Evidence:
     view: View = look(snapshot, target)
     records = {} if options.before_deploy else fetch_records(cluster, view, options)
     seen = tuple(look_inside(cluster, view, options))
-    return Evidence(view, seen, records, mailed=tuple(send_mails(view, options)))
+    addresses = resolve(policy.in_question(view))
+    return Evidence(view, seen, records, mailed=tuple(send_mails(view, options)), addresses=addresses)
 
 
 def read_what_matters(target: Target, cluster: Cluster, snapshot: Snapshot) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from helmmail.cluster.probe import Credential, UrlPart
 from helmmail.errors import InputError
 from helmmail.mail.smtp import Login, Server
-from helmmail.verification.inside import own_server
+from helmmail.verification.calling import own_server
 from helmmail.verification.judgement import Mailed
 from helmmail.verification.target import Knowledge, Options
 from helmmail.verification.view import Container, View
@@ -80,14 +81,16 @@ def _means(host: str, knowledge: Knowledge, options: Options) -> Means:
         return Means(untold=str(error), wait=True, seconds=options.timeout)
 
 
-def _login(container: Container, user: str | bytes | None, password: str | bytes | None) -> Login | str | None:
+def _login(container: Container, user: Credential, password: Credential) -> Login | str | None:
     """The credentials that a container has, None where it has none to have, or why they are not known."""
     found: list[str] = []
     for each in (user, password):
         if each is None:
             continue
-        data = container.environment.variable(each).data if isinstance(each, str) else each
+        name = each.variable if isinstance(each, UrlPart) else each
+        data = container.environment.variable(name).data if isinstance(name, str) else name
         if data is None:
-            return f"what {each if isinstance(each, str) else 'a credential'} holds is not known"
-        found.append(data.decode("utf-8", "replace"))
+            return f"what {name if isinstance(name, str) else 'a credential'} holds is not known"
+        text = data.decode("utf-8", "replace")
+        found.append(each.of(text) if isinstance(each, UrlPart) else text)
     return Login(*found) if len(found) == 2 else None

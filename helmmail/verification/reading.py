@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from helmmail.cluster.environment import SERVICE_LINK, Environment, Variable
+from helmmail.cluster.hidden import Hidden
 from helmmail.document.source import Document
 from helmmail.errors import InputError
 from helmmail.lazy import pattern
@@ -27,6 +28,25 @@ def mail_blocks(environment: Environment, reader: Reader) -> list[Block]:
         variable for variable in environment.values() if variable.source == SERVICE_LINK and variable.name in names
     ]
     return _blocks([*own, *linked], reader) if linked else found
+
+
+def server_blocks(environment: Environment, reader: Reader, blocks: Sequence[Block]) -> list[Block]:
+    """As `mail_blocks`, which gave `blocks`, with what Secrets say of the server in clear: to call it, never to show.
+
+    User and password stay references.
+    """
+    names = names_in(blocks)
+    for block in blocks:
+        names -= {entry.name for role in ("user", "password") for entry in block.settings.get(role, ())}
+    if not any(isinstance(environment.variable(name).value, Hidden) for name in names):
+        return list(blocks)
+    clear = Environment()
+    clear.update(environment)
+    for name in names & set(environment):
+        data = environment[name].data
+        value = None if data is None else data.decode("utf-8", "replace")
+        clear[name] = environment[name]._replace(value=value)
+    return mail_blocks(clear, reader)
 
 
 def is_set(environment: Environment, name: str) -> bool:

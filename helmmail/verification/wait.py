@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import closing
 
-from helmmail.cluster.client import Cluster, Denied
+from helmmail.cluster.client import Cluster, Denied, Unreachable
 from helmmail.cluster.objects import Object
 from helmmail.cluster.rollout import Status
+from helmmail.cluster.watching import LOST
 from helmmail.verification.ladder import read_what_matters
 from helmmail.verification.rungs.rollout import is_done
 from helmmail.verification.snapshot import ROLLING, Snapshot, read_lists
@@ -18,70 +18,83 @@ from helmmail.verification.view import View, look
 
 Progress = Callable[[str], None]
 """Takes a line about where the rollout is."""
-Event = tuple[str, str, Object]
 
 _SETTLED = 0.2
 """Seconds in which events are gathered before they are judged: they come in bursts."""
+_LONGEST_BURST = 5.0
+"""Seconds after which they are judged all the same: in a busy namespace they never end."""
+_FIRST_TOLD = 5.0
+"""Seconds after which it is told that the server is away: a connection that breaks is made anew sooner."""
 
 
 def wait(target: Target, cluster: Cluster, options: Options, progress: Progress) -> str:
     """Returns when every workload that sends mail is rolled out, one has failed, or `options.timeout` seconds are over.
 
     What is missing then, the rungs say. A release without workloads is waited for as well. Gives "", or why the rollout
-    could not be followed. Raises Unreachable.
+    could not be followed. Raises Unreachable, also where the server cannot be reached when the time is up.
     """
     until = time.monotonic() + options.timeout
     snapshot = read_lists(cluster)
     read_what_matters(target, cluster, snapshot)
-    told: list[str] = []
-    if _is_settled(_look(snapshot, target, progress, told)):
+    told = _Told(target, progress)
+    if told.is_settled(snapshot):
         return ""
     following = _Following(snapshot)
-    events = _events(cluster, [each for each in ROLLING if each not in snapshot.denied], until)
-    changed = False
-    while (left := until - time.monotonic()) > 0:
-        try:
-            event = events.get(timeout=min(left, _SETTLED) if changed else left)
-        except queue.Empty:
-            event = None
-        if isinstance(event, Denied):
-            progress(f"not followed: {event}")
-            return f"not followed: {event}"
-        if isinstance(event, Exception):
-            raise event
-        if event is not None:
-            changed = following.take(*event) or changed
-        elif changed:
-            changed = False
-            if _is_settled(_look(snapshot, target, progress, told)):
-                return ""
-        else:
-            return ""
+    left = max(0.0, until - time.monotonic())
+    resources = [each for each in ROLLING if each not in snapshot.denied]
+    try:
+        with closing(cluster.watch(resources, left, snapshot.objects, _SETTLED)) as events:
+            for resource, kind, item in events:
+                if resource:
+                    following.take(resource, kind, item)
+                    if following.seconds < _LONGEST_BURST:
+                        continue
+                elif kind == LOST:
+                    told.lost(item["seconds"], item["message"])
+                else:
+                    told.reached()
+                if following.update() and told.is_settled(snapshot):
+                    return ""
+    except Denied as error:
+        progress(f"not followed: {error}")
+        return f"not followed: {error}"
+    if told.away:
+        raise Unreachable(told.away)
     return ""
 
 
-def _events(cluster: Cluster, resources: Sequence[str], until: float) -> queue.SimpleQueue[Event | Exception]:
-    """The events of a watch, from a thread: so that the end of a burst can be told from the end of the watch."""
-    found: queue.SimpleQueue[Event | Exception] = queue.SimpleQueue()
+class _Told:
+    """Tells where a rollout is: each line once."""
 
-    def follow() -> None:
-        try:
-            for event in cluster.watch(resources, max(0.0, until - time.monotonic())):
-                found.put(event)
-        except Exception as error:  # noqa: BLE001 (raised again where it is waited for)
-            found.put(error)
+    def __init__(self, target: Target, progress: Progress) -> None:
+        self._target = target
+        self._progress = progress
+        self._line = ""
+        self._next = _FIRST_TOLD
+        self.away = ""
+        """Why the server cannot be reached, and for how long; "" where it can."""
 
-    threading.Thread(target=follow, daemon=True, name="rollout").start()
-    return found
+    def is_settled(self, snapshot: Snapshot) -> bool:
+        """Whether nothing is left to wait for."""
+        view = look(snapshot, self._target)
+        line = _missing(view)
+        if line != self._line:
+            self._line = line
+            self._progress(line)
+        return _is_settled(view)
 
+    def lost(self, seconds: float, why: str) -> None:
+        """The server cannot be reached: told ever less often."""
+        self.away = f"not reached since {seconds:.0f} s: {why}"
+        if seconds >= self._next:
+            self._progress(self.away)
+            self._next = seconds * 2
 
-def _look(snapshot: Snapshot, target: Target, progress: Progress, told: list[str]) -> View:
-    view = look(snapshot, target)
-    line = _missing(view)
-    if line and line not in told[-1:]:
-        told.append(line)
-        progress(line)
-    return view
+    def reached(self) -> None:
+        """The server answers."""
+        if self.away and self._next > _FIRST_TOLD:
+            self._progress("reached again")
+        self.away, self._next = "", _FIRST_TOLD
 
 
 def _is_settled(view: View) -> bool:
@@ -106,20 +119,35 @@ class _Following:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._known = {resource: {_uid(item): item for item in snapshot.of(resource)} for resource in snapshot.objects}
+        self._changed: set[str] = set()
+        self._updated = time.monotonic()
 
-    def take(self, resource: str, kind: str, item: Object) -> bool:
-        """Takes an event; whether it says something new."""
+    @property
+    def seconds(self) -> float:
+        """How long ago the snapshot was brought up to date."""
+        return time.monotonic() - self._updated
+
+    def take(self, resource: str, kind: str, item: Object) -> None:
+        """Takes an event. One that says nothing new changes nothing."""
         known = self._known.setdefault(resource, {})
         uid = _uid(item)
         if kind == "DELETED":
             if known.pop(uid, None) is None:
-                return False
+                return
         elif uid in known and _version(known[uid]) == _version(item):
-            return False
+            return
         else:
             known[uid] = item
-        self._snapshot.objects[resource] = list(known.values())
-        return True
+        self._changed.add(resource)
+
+    def update(self) -> bool:
+        """Brings the snapshot up to date; whether anything has changed."""
+        for resource in self._changed:
+            self._snapshot.objects[resource] = list(self._known[resource].values())
+        changed = bool(self._changed)
+        self._changed.clear()
+        self._updated = time.monotonic()
+        return changed
 
 
 def _uid(item: Object) -> str:

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from helmmail import schema
+from tests.cluster_client.loopback import write_config
 from tests.conftest import Outcome, Quick
 from tests.diagnosis.conftest import keys, ours, started  # noqa: F401 - fixtures
 from tests.diagnosis.stage import Stage
 from tests.mail_api.conftest import own_environment  # noqa: F401 - a fixture
 from tests.mail_api.server import CANARY, Reply, Seen, Server
 from tests.mail_api.shapes import TEM
-from tests.mail_smtp.servers import PASSWORD, USER
+from tests.mail_smtp.servers import PASSWORD, USER, free_port
 
 TO = "lecteur@cible.fr"
 
@@ -237,3 +238,27 @@ def test_what_cannot_be_used_is_refused(here: Stage, quick: Quick, arguments: tu
     assert done.code == 2, done.out
     assert words in done.err
     assert len(here.submission.identifiers()) == before
+
+
+def test_from_a_pod_of_a_cluster_that_does_not_answer(
+    here: Stage, quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(here.submission.identifiers())
+    kubeconfig = write_config(tmp_path / "kubeconfig", f"http://127.0.0.1:{free_port()}", {"token": "t"})
+    monkeypatch.setenv("KUBECONFIG", kubeconfig)
+    done = quick("send", "--env", "staging", "--recipient", TO, "--from-pod", "-o", "json")
+    assert done.code == 3
+    (check,) = report(done)["checks"]
+    assert check["verdict"] == "unknown"
+    assert check["evidence"].startswith("not sent: http://127.0.0.1")
+    assert len(here.submission.identifiers()) == before
+    assert not (tmp_path / "state").exists()
+
+
+def test_from_a_pod_of_a_release_that_is_not_known(here: Stage, quick: Quick, tmp_path: Path) -> None:
+    done = quick("send", "-f", "staging.yaml", "--recipient", TO, "--from-pod")
+    assert done.code == 2
+    assert "which release? give --release" in done.err
+    done = quick("send", "--recipient", TO, "--from-pod", "--release", "courrier")
+    assert done.code == 2
+    assert "name one" in done.err

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from helmmail.cluster.probe import Probe, Talk
+from helmmail.cluster.probe import Credential, Probe, Talk, UrlPart
 from helmmail.errors import InputError
 from helmmail.model import Security
 from tests.cluster.certificates import Authority
@@ -19,7 +19,16 @@ from tests.cluster_client.mailserver import closed_port, dropping_port, real_ser
 
 CANARY = "kanarienvogel-hN3x"
 USER = "projekt-nutzer"
+ENCODED = "".join(f"%{each:02x}" for each in CANARY.encode())
 TALKERS = ["python3", "node"]
+URLS = [
+    ("smtp://a%40b.fr:p%2Fq%3a%25@mail.test:587", "a@b.fr", "p/q:%"),
+    ("smtps://user:one:two@mail.test", "user", "one:two"),
+    ("smtp://user:p@ss@mail.test/?tls=True", "user", "p@ss"),
+    (" smtp://u+v:%7e+1@[2001:db8::1]:25?x=a@b ", "u+v", "~+1"),
+    ("smtp://user:100%25%zz%@mail.test#a@b", "user", "100%%zz%"),
+]
+"""A URL, the user and the password that the applications take from it."""
 
 
 class Servers(NamedTuple):
@@ -51,6 +60,10 @@ def container(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> Ite
         "MAIL_USER": USER,
         "MAIL_PASSWORD": CANARY,
         "WRONG_PASSWORD": f"{CANARY}-not",
+        "MAIL_URL": f"smtp://{USER}:{ENCODED}@localhost?tls=True",
+        "BARE_URL": "smtp://localhost?from=a@b.fr",
+        "FRENCH_URL": "smtp://user:%C3%A9t%c3%a9@localhost",
+        **{f"URL_{number}": url for number, (url, _, _) in enumerate(URLS)},
         "SSL_CERT_FILE": str(servers.authority),
     }
     folder = tmp_path_factory.mktemp("container")
@@ -66,7 +79,8 @@ def talk(
     security: Security = Security.STARTTLS,
     *,
     host: str = "localhost",
-    password: str | bytes | None = "MAIL_PASSWORD",
+    user: Credential = "MAIL_USER",
+    password: Credential = "MAIL_PASSWORD",
     authority: str = "",
     clear: bool = False,
     closes: bool = True,
@@ -78,7 +92,7 @@ def talk(
         host,
         port,
         security,
-        user="MAIL_USER" if password else None,
+        user=user if password else None,
         password=password,
         sender="Exemple <noreply@example.fr>",
         authority=authority,
@@ -133,6 +147,62 @@ def test_a_password_that_the_container_does_not_have_yet(container: Container, s
 def test_a_variable_that_is_not_there(container: Container, servers: Servers, by: str) -> None:
     auth = talk(container, by, servers.starttls, password="NOT_SET").steps[3]
     assert (auth.ok, auth.code, auth.detail) == (False, None, "the application has no NOT_SET")
+
+
+@pytest.mark.parametrize("by", TALKERS)
+def test_credentials_within_a_url_are_taken_apart_in_the_container(
+    container: Container, servers: Servers, by: str
+) -> None:
+    parts = [UrlPart("MAIL_URL", each) for each in ("user", "password")]
+    said = talk(container, by, servers.starttls, user=parts[0], password=parts[1])
+    assert steps_by_name(said.steps)["auth"] is True
+    for secret in (CANARY, ENCODED):
+        assert secret.encode() not in container.inputs[-1] + container.outputs[-1]
+
+
+@pytest.mark.parametrize("by", TALKERS)
+@pytest.mark.parametrize("number", range(len(URLS)))
+def test_a_url_is_read_as_its_application_reads_it(container: Container, by: str, number: int) -> None:
+    _, user, password = URLS[number]
+    parts = [UrlPart(f"URL_{number}", each) for each in ("user", "password")]
+    assert [each.of(URLS[number][0]) for each in parts] == [user, password]
+    with scripted_server(EHLO="250-mail.test\r\n250 AUTH PLAIN", AUTH="235 in", QUIT="221 bye") as server:
+        talk(container, by, server.port, Security.NONE, user=parts[0], password=parts[1], clear=True)
+    told = next(each.split()[2] for each in server.commands if each.startswith("AUTH PLAIN "))
+    assert base64.b64decode(told).decode() == f"\0{user}\0{password}"
+
+
+@pytest.mark.parametrize("by", TALKERS)
+def test_a_password_that_is_not_ascii(container: Container, by: str) -> None:
+    parts = [UrlPart("FRENCH_URL", each) for each in ("user", "password")]
+    with scripted_server(EHLO="250-mail.test\r\n250 AUTH PLAIN", AUTH="235 in", QUIT="221 bye") as server:
+        said = talk(container, by, server.port, Security.NONE, user=parts[0], password=parts[1], clear=True)
+    told = [base64.b64decode(each.split()[2]) for each in server.commands if each.startswith("AUTH PLAIN ")]
+    if by == "node":
+        assert told == ["\0user\0\u00e9t\u00e9".encode()]
+    else:  # nor could its application
+        assert told == []
+        assert said.steps[3].ok is False
+        assert said.steps[3].detail.endswith("is not ASCII, which Python's smtplib cannot send")
+
+
+@pytest.mark.parametrize("by", TALKERS)
+def test_no_form_of_a_urls_credentials_is_repeated(container: Container, by: str) -> None:
+    told = base64.b64encode(CANARY.encode()).decode()
+    text = f"535 {USER} with {ENCODED} or {CANARY} or {told} of smtp://{USER}:{ENCODED}@localhost?tls=True"
+    parts = [UrlPart("MAIL_URL", each) for each in ("user", "password")]
+    with scripted_server(EHLO="250-mail.test\r\n250 AUTH PLAIN", AUTH=text) as server:
+        auth = talk(container, by, server.port, Security.NONE, user=parts[0], password=parts[1], clear=True).steps[3]
+    assert ENCODED not in auth.detail
+    assert auth.detail.startswith("******** with ******** or ******** or ******** of ********")
+
+
+@pytest.mark.parametrize("by", TALKERS)
+@pytest.mark.parametrize("name", ["BARE_URL", "NOT_SET"])
+def test_a_url_without_credentials(container: Container, servers: Servers, by: str, name: str) -> None:
+    parts = [UrlPart(name, each) for each in ("user", "password")]
+    auth = talk(container, by, servers.starttls, user=parts[0], password=parts[1]).steps[3]
+    assert (auth.ok, auth.detail) == (False, f"the application has no user in {name} and no password in {name}")
 
 
 @pytest.mark.parametrize("by", TALKERS)

@@ -1,4 +1,4 @@
-"""Probe.django with a real Django: settings modules, configurations, MAILERS, an application with its own Python."""
+"""Probe.application with a real Django: settings modules, configurations, MAILERS, a Python of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from helmmail.cluster.probe import Application, Probe
+from helmmail.cluster.probe import OwnSettings, Probe
+from helmmail.settings.application import application_of
+from helmmail.settings.dialect import Dialects
 from tests.cluster_client.container import running
 from tests.tools import ToolError, _give_up, packaged
 
@@ -23,7 +25,6 @@ EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
 EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
 EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD")
-EMAIL_TIMEOUT = 7
 DEFAULT_FROM_EMAIL = "noreply@example.fr"
 SECRET_KEY = "x"
 """
@@ -79,14 +80,16 @@ def ask(
     *application: str,
     expected: Mapping[str, bytes] = EXPECTED,
     **variables: str,
-) -> Application:
+) -> OwnSettings:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": packages, **VARIABLES, **variables}
     with running(application or (sys.executable, "-c", WAIT), environment, folder) as container:
         container.closes = False
-        said = Probe(container, "web-1", "web").django(expected)
+        asked = application_of("django", Dialects.load())
+        assert asked is not None
+        said = Probe(container, "web-1", "web").application(asked, expected)
         assert CANARY.encode() not in container.seen
     assert CANARY not in str(said)
     return said
@@ -95,13 +98,11 @@ def ask(
 def test_the_settings_as_the_application_has_them(tmp_path: Path, packages: str) -> None:
     said = ask(tmp_path, packages, {"settings.py": SETTINGS}, DJANGO_SETTINGS_MODULE="settings")
     assert said.problem == ""
-    assert said.source == "EMAIL"
     assert dict(said.settings) == {
         "EMAIL_HOST": "smtp.example.fr",
         "EMAIL_PORT": 587,
         "EMAIL_USE_TLS": False,  # this one does not read the variable
         "EMAIL_USE_SSL": False,
-        "EMAIL_TIMEOUT": 7,
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "DEFAULT_FROM_EMAIL": "noreply@example.fr",
     }
@@ -126,7 +127,7 @@ def test_configurations_that_manage_py_names(tmp_path: Path, packages: str) -> N
 
 def test_mailers(tmp_path: Path, packages: str) -> None:
     said = ask(tmp_path, packages, {"settings.py": MAILERS}, DJANGO_SETTINGS_MODULE="settings")
-    assert said.source == "MAILERS"
+    assert said.problem == ""
     assert (said.settings["EMAIL_HOST"], said.settings["EMAIL_USE_TLS"]) == ("smtp.example.fr", True)
     assert said.secrets.verdicts == {"EMAIL_HOST_USER": False, "EMAIL_HOST_PASSWORD": True}
 

@@ -43,5 +43,5 @@ def test_every_shell_reads_them(path: Path) -> None:
 
 
 def test_command_lines_are_short_and_always_the_same() -> None:
-    for command in (loader.PYTHON, loader.APPLICATION_PYTHON, loader.NODE, loader.SHELL):
+    for command in (loader.PYTHON, loader.NODE, loader.SHELL):
         assert len(" ".join(command)) < 700

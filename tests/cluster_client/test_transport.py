@@ -7,12 +7,14 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helmmail.cluster.client import Cluster, Denied, Unreachable
+from helmmail.cluster.watching import LOST, QUIET
 from helmmail.errors import InputError
 from tests.cluster.certificates import Authority
 from tests.cluster_client.loopback import Answer, api, items, listing, status, tunnel, write_config
@@ -278,6 +280,44 @@ def test_a_watch_that_is_too_far_behind_lists_anew(way: Way, gone: Any) -> None:
     assert seen == [("ADDED", "a"), ("ADDED", "b"), ("ADDED", "c"), ("DELETED", "c"), ("MODIFIED", "a"), ("ADDED", "d")]
 
 
+def test_what_was_listed_before_is_not_listed_again(way: Way) -> None:
+    lists = [listing(items("a", "b")), listing([*items("b"), *items("c")], "20")]
+    gone = {"type": "ERROR", "object": status(410, "too old resource version")[1]}
+    watches: list[Answer] = [(200, [event("MODIFIED", "a", 11), gone]), (200, [5.0])]
+
+    def answer(path: str, query: dict[str, str]) -> Answer:
+        if path == "/version":
+            return VERSION
+        return watches.pop(0) if "watch" in query else lists.pop(0)
+
+    with api(way.authority, answer) as server:
+        cluster = way.connect(server.port)
+        since = {"v1/pods": cluster.list("v1/pods")}
+        found = list(cluster.watch(["v1/pods"], 0.9, since))
+        versions = [query["resourceVersion"] for _, query in server.asked if "watch" in query]
+    assert versions == ["10", "20"]
+    seen = [(kind, each["metadata"]["name"]) for _, kind, each in found]
+    assert seen == [("MODIFIED", "a"), ("DELETED", "a"), ("ADDED", "c")]
+    assert found[1][2] == {"metadata": items("a", version=11)[0]["metadata"]}
+
+
+def test_a_watch_tells_of_silence_and_of_a_server_that_is_away(way: Way) -> None:
+    watches: list[Answer] = [(200, [event("ADDED", "b", 11), None]), *[status(503, "starting")] * 8, (200, [5.0])]
+
+    def answer(path: str, query: dict[str, str]) -> Answer:
+        if path == "/version":
+            return VERSION
+        return watches.pop(0) if "watch" in query else listing(items("a"))
+
+    with api(way.authority, answer) as server:
+        found = list(way.connect(server.port).watch(["v1/pods"], 3, pause=0.1))
+    kinds = [kind for kind, _ in groupby(kind for _, kind, _ in found)]
+    assert kinds in (["ADDED", QUIET, LOST, QUIET], ["ADDED", LOST, QUIET])
+    lost = [each for _, kind, each in found if kind == LOST]
+    assert all(each["message"].endswith("answers 503 to watch pods") for each in lost)
+    assert 0 < lost[0]["seconds"] < lost[-1]["seconds"] < 3
+
+
 def test_a_watch_that_breaks_at_once_is_not_asked_for_busily(way: Way) -> None:
     def answer(path: str, query: dict[str, str]) -> Answer:
         if path == "/version":
@@ -299,7 +339,7 @@ def test_the_end_of_a_watch_does_not_wait_for_the_server(way: Way) -> None:
         began = time.monotonic()
         events = way.connect(server.port).watch(["v1/pods"], 60)
         next(events)
-        events.close()  # type: ignore[attr-defined]
+        events.close()
         assert time.monotonic() - began < 2
 
 

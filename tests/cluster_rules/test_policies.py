@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from helmmail.cluster.policies import closed_by, egress
+from helmmail.cluster.policies import egress
 from tests.cluster_rules.made import Object, pod
 
 POD = pod("web-1", labels={"app": "web"})
@@ -43,6 +43,7 @@ class Case:
     by: tuple[str, ...] = ()
     words: str = ""
     addresses: tuple[str, ...] = ()
+    within: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -128,16 +129,28 @@ CASES = [
     ),
     Case("address of IPv6", [policy("all", rule(block("2001:db8::/32")))], True, ("all",), addresses=("2001:db8::1",)),
     Case("address of the other family", [policy("all", rule(block("::/0")))], False, ("all",), addresses=(SERVER,)),
+    Case(
+        "a private address may be a pod's",
+        [policy("all", rule(INSIDE), DNS)],
+        None,
+        ("all",),
+        "it cannot be told whether",
+        addresses=("10.1.2.3",),
+    ),
+    Case("a public address is no pod's", [policy("all", rule(INSIDE), DNS)], False, ("all",), addresses=("8.8.8.8",)),
+    Case("within, nothing allowed", [policy("all")], False, ("all",), "does not let any port of TCP out", within=True),
+    Case("within, DNS alone", [policy("all", DNS, rule(port=53))], False, ("all",), within=True),
+    Case("within, everything allowed", [policy("all", {})], True, ("all",), within=True),
+    Case("within, all ports of pods", [policy("all", rule(INSIDE), DNS)], None, ("all",), within=True),
+    Case("within, the port of the pods", [policy("all", rule(port=1025), DNS)], None, ("all",), within=True),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_case(case: Case) -> None:
-    found = egress(case.policies, POD, 587, case.addresses)
+    found = egress(case.policies, POD, 587, case.addresses, within=case.within)
     assert (found.allowed, found.policies) == (case.allowed, case.by)
     assert case.words in found.reason
-    if not case.addresses:
-        assert closed_by(case.policies, POD, 587) == (list(case.by) if case.allowed is False else [])
 
 
 def test_policies_of_another_namespace_are_passed_over() -> None:

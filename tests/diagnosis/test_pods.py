@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,8 @@ from helmmail.cluster.channels import Executed
 from helmmail.cluster.client import Denied
 from helmmail.diagnosis import pods
 from helmmail.diagnosis.part import Part
-from helmmail.model import Severity, Verdict
+from helmmail.mail.smtp import Server
+from helmmail.model import Security, Severity, Verdict
 from helmmail.settings.provider import Provider
 from helmmail.verification.target import Target
 from tests.cluster_client.container import Container, running
@@ -162,3 +164,31 @@ def test_logs_that_may_not_be_read_are_unknown(ours: Stage) -> None:
     part = pods.logs(goal(ours, ours.submission.port), here, 3600)  # type: ignore[arg-type]
     assert [each.verdict for each in part.checks] == [Verdict.UNKNOWN]
     assert "get pods/log" in part.checks[0].evidence
+
+
+def test_a_ready_pod_that_uses_the_server_is_the_one_to_send_from(ours: Stage) -> None:
+    here = world(None, ours.submission.port)
+    server = Server(LOOPBACK, ours.submission.port, Security.STARTTLS)
+    asked_for = goal(ours, ours.submission.port)
+    old = here.objects["v1/pods"][0]
+    new = copy.deepcopy(old)
+    new["metadata"] |= {"name": "courrier-backend-1-1", "uid": "another"}
+    here.objects["v1/pods"][:] = [old, new]
+    for number, pod in enumerate(here.objects["v1/pods"]):
+        pod["status"] |= {"podIP": f"10.0.0.{number}", "startTime": f"2026-01-0{number + 1}T00:00:00Z"}
+    found = pods.spot(asked_for, here, server)  # type: ignore[arg-type]
+    assert found == pods.Spot(old["metadata"]["name"], "app", "10.0.0.0")
+    old["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+    found = pods.spot(asked_for, here, server)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.pod == new["metadata"]["name"]
+    for pod in here.objects["v1/pods"]:
+        pod["status"]["containerStatuses"] = [{"name": "app", "state": {"waiting": {}}}]
+    assert pods.spot(asked_for, here, server) is None  # type: ignore[arg-type]
+
+
+def test_a_list_that_is_denied_is_named_and_no_pod_guessed(ours: Stage) -> None:
+    here = world(None, ours.submission.port)
+    here.denied.add(("list", "replicasets"))
+    part = pods.from_pods(goal(ours, ours.submission.port), here)  # type: ignore[arg-type]
+    assert "list replicasets" in part.checks[0].evidence

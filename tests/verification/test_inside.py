@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from helmmail.cluster.probe import Application, Compared, Step, Talk
+from helmmail.cluster.probe import Compared, OwnSettings, Step, Talk
 from helmmail.model import Verdict
 from helmmail.verification.judgement import Evidence, Inside
 from helmmail.verification.ladder import gather, judge
@@ -19,7 +19,7 @@ from tests.verification.world import LATE, World, rung, target
 FAIL, PASS, UNKNOWN, SKIPPED = Verdict.FAIL, Verdict.PASS, Verdict.UNKNOWN, Verdict.SKIPPED
 WORKERS = ("courrier-backend", "courrier-worker")
 SAME = Compared({"DJANGO_EMAIL_HOST": True, "DJANGO_EMAIL_PORT": True}, {}, by="python3")
-DJANGO = Application(
+DJANGO = OwnSettings(
     {"EMAIL_HOST": "smtp.tem.scaleway.com", "EMAIL_PORT": 587, "EMAIL_USE_TLS": True, "EMAIL_USE_SSL": False},
     Compared({"EMAIL_HOST_PASSWORD": True}, {}),
 )
@@ -46,7 +46,7 @@ def test_all_well_inside_passes_and_a_cron_job_between_runs_is_skipped() -> None
         assert {verdict for verdict, _ in answers} <= {PASS, SKIPPED}
 
 
-def _django(**settings: Any) -> Application:
+def _django(**settings: Any) -> OwnSettings:
     return DJANGO._replace(settings={**DJANGO.settings, **settings})
 
 

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from helmmail.cluster.client import PAGE
+from helmmail.verification.snapshot import LISTED, ROLLING
 from tests.cluster.handle import Cluster, Namespace
 from tests.tools import _say
 from tests.verification.world import CANARY, NEW, USER, env
@@ -29,6 +31,8 @@ WORKLOADS = 50
 OTHERS = 40
 """How many variables each container has beside those for mail."""
 SECONDS, MEGABYTES, REQUESTS = 10, 300, 20
+FOLLOWING_MEGABYTES = 250
+"""While 2,000 pods come up: what was read before is given back before all is read anew."""
 _RUN = """
 import re, sys
 from helmmail import cli
@@ -56,31 +60,38 @@ class Crowd:
         self.place, self.folder = place, folder
         self.where = ("--namespace", place.name, "--release", "courrier", "-f", str(folder / "values.yaml"))
         (folder / "values.yaml").write_text(_values(), encoding="utf-8")
-        rbac = self._helmmail("--print-rbac", "--service-account", "verify")[0]
+        rbac = self._helmmail("--print-rbac", "--service-account", "verify", "--wait")[0]
         place.cluster.kubectl("apply", "-f", "-", input=rbac)
         self.kubeconfig = place.token("")
 
-    def grow(self, pods: int) -> None:
-        """Lets the Deployments have so many pods together, all running and ready."""
+    def grow(self, pods: int, *, unready: int = 0) -> None:
+        """Lets the Deployments have so many pods together, all running and ready but `unready` of them."""
         self.place.apply(
             {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "courrier-mail"}, "stringData": _SECRET},
             *(_deployment(number, pods // WORKLOADS) for number in range(WORKLOADS)),
         )
         wait_for(lambda: len(self._names(self._pods())) == pods, f"{pods} pods")
-        self._start(self._names(each for each in self._pods() if each["status"]["phase"] == "Pending"))
-        wait_for(lambda: all(_is_available(each) for each in self._get("apps/v1", "deployments")), "Deployments")
+        self._start(self._names(each for each in self._pods() if each["status"]["phase"] == "Pending")[unready:])
+        wait_for(lambda: self._unavailable() == min(unready, 1), "Deployments")
 
-    def verify(self) -> Cost:
+    def _unavailable(self) -> int:
+        """How many Deployments are not rolled out."""
+        return sum(not _is_available(each) for each in self._get("apps/v1", "deployments"))
+
+    def verify(self, *options: str) -> Cost:
         """Runs verify, which must pass."""
-        user = f"system:serviceaccount:{self.place.name}:verify"
-        before = len(self.place.cluster.requests(user))
+        before = len(self.asked())
         began = time.monotonic()
-        out, peak = self._helmmail("--kubeconfig", str(self.kubeconfig), "-o", "json")
+        out, peak = self._helmmail("--kubeconfig", str(self.kubeconfig), "-o", "json", *options)
         seconds = time.monotonic() - began
         checks = json.loads(out)["checks"]
         assert len([each for each in checks if (each["rung"], each["verdict"]) == ("rollout", "pass")]) == WORKLOADS
         assert len([each for each in checks if (each["rung"], each["verdict"]) == ("environment", "pass")]) == WORKLOADS
-        return Cost(len(self.place.cluster.requests(user)) - before, seconds, peak)
+        return Cost(len(self.asked()) - before, seconds, peak)
+
+    def asked(self) -> list[dict[str, Any]]:
+        """What the account has asked the API server until now."""
+        return self.place.cluster.requests(f"system:serviceaccount:{self.place.name}:verify")
 
     def _helmmail(self, *options: str) -> tuple[str, float]:
         peak = self.folder / "peak"
@@ -210,3 +221,32 @@ def test_requests_grow_only_by_a_page_for_each_500_pods(crowd: Crowd) -> None:
 @pytest.mark.full
 def test_two_thousand_pods_cost_three_pages_more(crowd: Crowd) -> None:
     _grows_only_by_pages(crowd, 300, 2000)
+
+
+def _follows_within_memory(crowd: Crowd, few: int, many: int) -> None:
+    crowd.grow(few, unready=1)
+    before = len(crowd.asked())
+
+    def watched() -> list[dict[str, Any]]:
+        return [each for each in crowd.asked()[before:] if each["verb"] == "watch"]
+
+    with ThreadPoolExecutor(1) as aside:
+        run = aside.submit(crowd.verify, "--wait", "--timeout", "100s")
+        wait_for(lambda: bool(watched()), "watch")
+        crowd.grow(many)
+        cost = run.result()
+    asked = Counter(each["verb"] for each in crowd.asked()[before:])
+    _say(f"--wait from {few} to {many} pods: {cost.requests} requests, {cost.megabytes:.0f} MB")
+    assert asked["watch"] == len(ROLLING)
+    # each kind before the wait and after it, no more in between
+    assert asked["list"] == 2 * len(LISTED) + math.ceil(few / PAGE) + math.ceil(many / PAGE) - 2
+    assert cost.megabytes <= FOLLOWING_MEGABYTES
+
+
+def test_following_a_namespace_that_grows_polls_nothing(crowd: Crowd) -> None:
+    _follows_within_memory(crowd, 100, 600)
+
+
+@pytest.mark.full
+def test_two_thousand_pods_that_come_up_while_they_are_followed(crowd: Crowd) -> None:
+    _follows_within_memory(crowd, 300, 2000)

@@ -9,6 +9,7 @@ import pytest
 
 from helmmail.cluster.errors import Denied, Unreachable
 from helmmail.cluster.objects import Object
+from helmmail.cluster.watching import LOST, QUIET
 from helmmail.verification.target import Options
 from helmmail.verification.wait import wait
 from tests.verification.world import World, target
@@ -79,13 +80,62 @@ def test_a_rollout_that_failed_is_not_waited_for() -> None:
     assert follow(world)[1] < 2
 
 
+def lost(seconds: float) -> tuple[str, str, Object]:
+    return "", LOST, {"seconds": seconds, "message": "https://k: connection refused"}
+
+
+def test_a_server_that_is_away_is_told_ever_less_often() -> None:
+    world = World()
+    done = rolling(world)
+    world.events = [*map(lost, (1, 4, 6, 9, 11, 13, 24)), ("", QUIET, {}), (DEPLOYMENTS, "MODIFIED", done)]
+    assert follow(world)[0][1:] == [
+        "not reached since 6 s: https://k: connection refused",
+        "not reached since 13 s: https://k: connection refused",
+        "reached again",
+        "3 of 3 workloads are rolled out",
+    ]
+
+
+def test_a_connection_that_is_made_anew_is_not_told() -> None:
+    world = World()
+    done = rolling(world)
+    world.events = [lost(1), ("", QUIET, {}), (DEPLOYMENTS, "MODIFIED", done)]
+    assert len(follow(world)[0]) == 2
+
+
+def test_a_server_that_is_away_at_the_end_is_the_answer() -> None:
+    class Away(World):
+        def watch(self, *_):  # type: ignore[no-untyped-def]
+            yield lost(12)
+
+    world = Away()
+    rolling(world)
+    with pytest.raises(Unreachable, match="not reached since 12 s: https://k: connection refused"):
+        follow(world)
+
+
+def test_a_namespace_that_is_never_quiet_is_judged_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy(World):
+        def watch(self, *_):  # type: ignore[no-untyped-def]
+            yield from self.events
+            while True:
+                yield "v1/pods", "MODIFIED", {"metadata": {"uid": "other", "resourceVersion": str(time.monotonic())}}
+
+    monkeypatch.setattr("helmmail.verification.wait._LONGEST_BURST", 0.2)
+    world = Busy()
+    world.events = [(DEPLOYMENTS, "MODIFIED", rolling(world))]
+    told, took = follow(world)
+    assert told[-1] == "3 of 3 workloads are rolled out"
+    assert took < 2
+
+
 def test_a_watch_that_is_denied_or_breaks_is_told() -> None:
     class Denying(World):
-        def watch(self, resources, timeout):  # type: ignore[no-untyped-def]
+        def watch(self, *_):  # type: ignore[no-untyped-def]
             raise Denied("watch", "pods", "courrier")
 
     class Breaking(World):
-        def watch(self, resources, timeout):  # type: ignore[no-untyped-def]
+        def watch(self, *_):  # type: ignore[no-untyped-def]
             raise Unreachable("the API server is gone")
 
     denying, breaking = Denying(), Breaking()

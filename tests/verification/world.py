@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import copy
 import textwrap
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from helmmail.cluster.channels import Executed
 from helmmail.cluster.errors import Denied
 from helmmail.cluster.objects import Object
+from helmmail.cluster.watching import QUIET
 from helmmail.document.source import Document
 from helmmail.environments.environment import Environment, Release
 from helmmail.model import Check
@@ -264,8 +266,12 @@ class World:
         found = [each for each in self.objects.get(resource, []) if each["metadata"]["name"] == name]
         return copy.deepcopy(found[0]) if found else None
 
-    def watch(self, resources: Sequence[str], timeout: float) -> Iterator[tuple[str, str, Object]]:
+    def watch(
+        self, resources: Sequence[str], timeout: float, since: Mapping[str, Sequence[Object]], pause: float
+    ) -> Iterator[tuple[str, str, Object]]:
         yield from self.events
+        yield "", QUIET, {}
+        time.sleep(timeout)
 
     def exec(
         self, pod: str, container: str, command: Sequence[str], stdin: bytes = b"", timeout: float = 30

@@ -13,11 +13,25 @@ let failure = null;
 let buffer = '';
 let wake = () => {};
 
+// As userinfo in connect.py. Python's unquote, not decodeURIComponent, which fails on a lone %.
+function userinfo(url, part) {
+  const [authority] = url.trim().split('://').slice(1).join('://').split(/[/?#]/);
+  const all = authority.slice(0, Math.max(0, authority.lastIndexOf('@')));
+  const colon = all.indexOf(':') < 0 ? all.length : all.indexOf(':');
+  return part === 'user' ? all.slice(0, colon) : all.slice(colon + 1);
+}
+const unquote = (text) => text.replace(/(%[0-9a-f]{2})+/gi, (found) => Buffer.from(found.replace(/%/g, ''), 'hex').toString());
+
 const [source, held] = workingEnvironment();
 function credential(from) {
   if (!from) return null;
   const named = 'value' in from ? null : held.get(from.variable);
-  const value = named ? Buffer.from(named, 'latin1').toString() : from.value;
+  let value = named ? Buffer.from(named, 'latin1').toString() : from.value;
+  if (value && from.part) {
+    const raw = userinfo(value, from.part);
+    hidden.push(value, ...(raw ? [raw] : []));
+    value = unquote(raw);
+  }
   if (value) hidden.push(value, Buffer.from(value).toString('base64'));
   return value || null;
 }
@@ -127,7 +141,7 @@ async function hello() {
 async function logIn() {
   const missing = [[task.user, user], [task.password, password]].filter(([from, value]) => from && !value && 'variable' in from);
   if (missing.length) {
-    const names = missing.map(([from]) => from.variable).join(' and no ');
+    const names = missing.map(([from]) => (from.part ? `${from.part} in ${from.variable}` : from.variable)).join(' and no ');
     await step('auth', async () => { throw new Error(`the application has no ${names}`); });
   } else if (!user || !password) {
     skip('auth', 'without user and password');

@@ -1,8 +1,9 @@
 """In a container: a talk with a mail server up to MAIL FROM, as its application would have it. Nothing is sent.
 
-Input: host, port, security (starttls, implicit, none), user and password (each {"variable": name}, {"value": text} or
-null), sender, authority (a file in the container, or ""), seconds (for each answer), clear (AUTH without TLS is asked
-for). Output: a list of steps [name, true | false | null (not done), reply code or null, text, milliseconds].
+Input: host, port, security (starttls, implicit, none), user and password (each {"variable": name}, {"value": text},
+null, or {"variable": name, "part": "user" or "password"} for a part of a URL in that variable), sender, authority (a
+file in the container, or ""), seconds (for each answer), clear (AUTH without TLS is asked for). Output: a list of steps
+[name, true | false | null (not done), reply code or null, text, milliseconds].
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import ssl
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from helmmail.cluster.probes.processes import answer, given, working_environment
 
@@ -46,6 +48,11 @@ class Talk:
         if value is None:
             held = self.variables.get(source["variable"].encode())
             value = held.decode("utf-8", "replace") if held else None
+        if value and "part" in source:
+            self.hidden.append(value)
+            raw = userinfo(value, source["part"])
+            self.hidden += [raw] if raw else []
+            value = unquote(raw)
         if value:
             self.hidden += [value, base64.b64encode(value.encode()).decode()]
         return value
@@ -80,6 +87,8 @@ class Talk:
             code, text, done = None, "the server does not offer it", False
         except smtplib.SMTPException as error:
             code, text, done = None, str(error), False
+        except UnicodeEncodeError:
+            code, text, done = None, "user or password is not ASCII, which Python's smtplib cannot send", False
         except OSError as error:
             code, text, done = None, error.strerror or type(error).__name__, False
         self.steps.append([name, done, code, self.clean(text), int((time.monotonic() - started) * 1000)])
@@ -176,7 +185,7 @@ class Talk:
 
     def _log_in(self) -> None:
         missing = [
-            each["variable"]
+            "{part} in {variable}".format(**each) if "part" in each else each["variable"]
             for each, value in ((self.task["user"], self.user), (self.task["password"], self.password))
             if each and not value and "variable" in each
         ]
@@ -196,6 +205,19 @@ class Talk:
         offered = self.smtp.esmtp_features.get("auth", "").split()
         code, text = _reply(self.smtp.login(self.user or "", self.password or ""))
         return code, "{} (offered: {})".format(text, " ".join(offered))
+
+
+def userinfo(url: str, part: str) -> str:
+    """The `user` or the `password` of a URL as it is written, percent-encoded; "" where it has none.
+
+    As urllib, PHP's parse_url and Go's net/url have it: what stands before the authority's last @ (RFC 3986, section
+    3.2.1), parted at its first colon. A plus sign is one.
+    """
+    authority = url.strip().partition("://")[2]
+    for end in "/?#":
+        authority = authority.partition(end)[0]
+    user, _, password = authority.rpartition("@")[0].partition(":")
+    return {"user": user, "password": password}[part]
 
 
 def _fail(why: str) -> tuple[int | None, str]:

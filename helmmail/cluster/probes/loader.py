@@ -14,8 +14,8 @@ _READ_JS = (
 )
 PYTHON = ("python3", "-I", "-B", "-c", "import sys;b=sys.stdin.buffer;exec(b.read(int(b.readline())).decode())")
 """Isolated: PYTHONPATH, the user's site and PYTHONSTARTUP are none of the probe's."""
-APPLICATION_PYTHON = ("python3", "-B", "-c", PYTHON[-1])
-"""As the application runs: with PYTHONPATH, from the working directory."""
 NODE = ("node", "-e", _READ_JS)
 SHELL = ("sh", "-c", 'read -r s; s=$(printf %s "$s" | openssl base64 -d -A) || exit 127; eval "$s"')
 """`read` takes a byte at a time, so that what follows is left for the script; head and dd may take more."""
+LINES = 'eval "$(while IFS= read -r l && [ "$l" != . ]; do printf "%s\\n" "$l"; done)"'
+"""For a shell without any program beside it: the script's lines, and then one with a dot."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from helmmail import rules
 from helmmail.model import Finding, Severity
 from helmmail.settings.block import Block
+from helmmail.settings.dialect import Dialects
 from helmmail.validation.subject import Subject
 
 if TYPE_CHECKING:
@@ -16,18 +17,19 @@ if TYPE_CHECKING:
     from helmmail.validation.django.project import SettingsModule
     from helmmail.validation.django.settings import Settings
 
-DIALECTS = frozenset({"django", "django-lasuite", "dj-email-url"})
-"""The dialects of applications whose mail settings a Django settings module takes."""
+APPLICATION = "django"
+"""The application whose mail settings a Django settings module takes, as dialects name it."""
 
 
 class Projects:
-    """The Django projects of a repository.
+    """The Django projects of a repository. `dialects` say whose blocks are meant for them.
 
     `root` is the folder below which they are; `configured` gives each environment's settings module, a path or a
     dotted name, where helmmail.yaml says.
     """
 
-    def __init__(self, root: str, configured: Mapping[str, str | None]) -> None:
+    def __init__(self, root: str, configured: Mapping[str, str | None], dialects: Dialects) -> None:
+        self._dialects = dialects
         self._root = root
         self._configured = configured
         self._found: dict[tuple[str | None, str | None], tuple[SettingsModule, ...]] = {}
@@ -38,7 +40,9 @@ class Projects:
 
         Raises InputError for a configured module that is not there.
         """
-        if block.dialect not in DIALECTS or not block.host_entry.name.isupper() or block.host is None:
+        if self._dialects.application(block.dialect) != APPLICATION:
+            return None
+        if not block.host_entry.name.isupper() or block.host is None:
             return None
         from helmmail.validation.django.check import read_settings
 
