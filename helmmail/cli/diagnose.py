@@ -12,7 +12,7 @@ import click
 from helmmail.cli import mail
 from helmmail.cli.common import Workspace
 from helmmail.cli.duration import Duration
-from helmmail.cli.output import choose, color_option, command_line, options, print_report, report_options
+from helmmail.cli.output import Progress, choose, color_option, command_line, options, print_report, report_options
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError
 from helmmail.model import Check, Severity, Verdict
 from helmmail.report.model import Result
@@ -105,7 +105,7 @@ def command(typed: Sequence[str], /, **given: Any) -> int:
     workspace, found = _subject(given)
     known = _known(given)
     more, at_most = _more(given, workspace, found)
-    diagnosis = diagnose(found, known, more, mail.progress, seconds=at_most)
+    diagnosis = diagnose(found, known, more, Progress(), seconds=at_most)
     return _report(typed, given, workspace, found, diagnosis, form)
 
 

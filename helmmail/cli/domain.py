@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from helmmail.cli.duration import Duration
-from helmmail.cli.output import choose, color_option, command_line, echo, options, print_report, report_options
+from helmmail.cli.output import (
+    Progress,
+    choose,
+    color_option,
+    command_line,
+    echo,
+    options,
+    print_report,
+    report_options,
+)
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN
 from helmmail.model import Check, Verdict
 from helmmail.report.model import Result
@@ -231,15 +239,10 @@ def _reach(domain: str, target: str | None, config_path: str | None, api_url: st
     config = load_config(config_path)
     providers = Providers.load(Provider.from_data(data) for data in config.providers)
     provider = providers.get(target or config.target or _DEFAULT_PROVIDER)
-    api = connect(provider, Options(api_url, project, progress=_progress), providers)
+    api = connect(provider, Options(api_url, project, progress=Progress()), providers)
     for warning in api.warnings:
         echo(f"helmmail: warning: {warning}\n", err=True)
     return Where(api, name)
-
-
-def _progress(line: str) -> None:
-    if sys.stderr.isatty():
-        echo(f"{line}\n", err=True)
 
 
 def _ask(where: Where, rung: str, run: Callable[[Where], Outcome]) -> Outcome:
@@ -258,7 +261,7 @@ def _ask(where: Where, rung: str, run: Callable[[Where], Outcome]) -> Outcome:
 def _waited(where: Where, timeout: float, *, recheck: bool = True) -> Outcome:
     from helmmail.mail.api.wait import FINAL, wait_until_checked
 
-    found = wait_until_checked(where.api, where.name, timeout, _progress, recheck=recheck)
+    found = wait_until_checked(where.api, where.name, timeout, Progress(), recheck=recheck)
     outcome = _judged(where, found)
     if found is None or found.state in FINAL:
         return outcome

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from helmmail.cli.common import Workspace
-from helmmail.cli.output import echo, options
+from helmmail.cli.output import options
 from helmmail.environments.environment import Environment
 from helmmail.errors import InputError
 from helmmail.settings.provider import Providers, suggest
@@ -203,12 +203,6 @@ def cluster_logins(workspace: Workspace, found: Sequence[Route], place: Place) -
             yield route, login_of(route, cluster)
         except Unreachable as error:
             yield route, str(error)
-
-
-def progress(line: str) -> None:
-    """Tells on a terminal what is waited for."""
-    if sys.stderr.isatty():
-        echo(f"{line}\n", err=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +17,9 @@ from helmmail.report.model import Pages, Result, Source, no_pages, no_source
 from helmmail.report.text import Style
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_APART = 10.0
+"""Seconds from one line of progress to the next in a log."""
 
 
 def options(*decorators: Callable[[Function], Function]) -> Callable[[Function], Function]:
@@ -141,6 +145,22 @@ def style(choice: str, stream: Any) -> Style:
     if choice == "auto":
         return Style(bool(not os.environ.get("NO_COLOR") and stream.isatty() and os.environ.get("TERM") != "dumb"))
     return Style(choice == "always")
+
+
+class Progress:
+    """Tells on stderr where a long run is: at once on a terminal, elsewhere (a CI log) at most one line in 10 s."""
+
+    def __init__(self, name: str = "") -> None:
+        """`name` begins each line."""
+        self._start = f"{name}: " if name else ""
+        self._told = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        """Takes one line."""
+        now = time.monotonic()
+        if sys.stderr.isatty() or now >= self._told + _APART:
+            self._told = now
+            echo(f"{self._start}{line}\n", err=True)
 
 
 def echo(text: str, *, err: bool = False) -> None:

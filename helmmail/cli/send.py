@@ -15,7 +15,7 @@ import click
 
 from helmmail.cli import mail
 from helmmail.cli.duration import Duration
-from helmmail.cli.output import choose, color_option, command_line, options, print_report, report_options
+from helmmail.cli.output import Progress, choose, color_option, command_line, options, print_report, report_options
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, merge_errors
 from helmmail.lazy import pattern
 from helmmail.model import Check, Verdict
@@ -244,7 +244,7 @@ def _means(route: Route, given: dict[str, Any], connect: Connect) -> Means:
         log=Path(given["log"]) if given["log"] else None,
         again=given["again"],
         many=given["many"],
-        progress=lambda line: mail.progress(f"{route.name}: {line}"),
+        progress=Progress(route.name),
         connect=connect,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,16 @@ import click
 
 from helmmail.cli.common import Workspace
 from helmmail.cli.duration import Duration
-from helmmail.cli.output import choose, color_option, command_line, echo, options, print_report, report_options
+from helmmail.cli.output import (
+    Progress,
+    choose,
+    color_option,
+    command_line,
+    echo,
+    options,
+    print_report,
+    report_options,
+)
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, merge_errors
 from helmmail.model import Check, Verdict
 from helmmail.report.model import EnvironmentInfo, Result
@@ -275,14 +283,10 @@ def _climb(target: Target, wanted: Options, kubeconfig: str | None, *, many: boo
     context = f"context {cluster.context}, " if cluster.context else ""
     where = f"{context}namespace {cluster.namespace}, release {target.release}"
 
-    def progress(line: str) -> None:
-        if sys.stderr.isatty():
-            echo(f"{target.name}: {line}\n" if many else f"{line}\n", err=True)
-
     unfollowed = ""
     try:
         if wanted.wait and not wanted.before_deploy:
-            unfollowed = wait(target, cluster, wanted, progress)
+            unfollowed = wait(target, cluster, wanted, Progress(target.name if many else ""))
     except Unreachable as error:
         return _Climbed(target, where, unreachable(str(error)))
     return _Climbed(target, where, climb(target, cluster, wanted, unfollowed))

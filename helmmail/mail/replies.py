@@ -29,6 +29,7 @@ _CODES = tuple(
         r"\(\s*([245][0-5]\d),\s*b?['\"]",
         r"responseCode['\"]?\s*[:=]\s*['\"]?([245][0-5]\d)\b",
         r"(?:said|repl(?:y|ied)|to me|code|data|(?:message|response)(?: was)?)\W{1,4}([245][0-5]\d)[ -](?=\D)",
+        r"\b(?:result|stat)=\W?([245][0-5]\d)[ -](?=\D)",
         r"(?:(?:reject|fail|refus)ed|exception|error|login)[^\w,]{1,4}([245][0-5]\d)[ -](?=\D)",
         r"\b(?:error|code) \(([45][0-5]\d)\)",
         r"^[\s\"'<\[(]*([245][0-5]\d)(?:[ -]|$)",
@@ -36,6 +37,11 @@ _CODES = tuple(
     )
 )
 """How a basic code stands in a text, the surest first: a bare three-digit number may be anything."""
+_ENDS = (
+    (re.compile(r"\bstatus=bounced|^\s*Diagnostic-Code:|(?:^|\s)\*\* \S+@\S+", re.IGNORECASE), 550),
+    (re.compile(r"\bstatus=deferred|(?:^|\s)== \S+@\S+"), 450),
+)
+"""What a delivery's end, told without a code, stands for: Postfix, a DSN (RFC 3464), Exim."""
 
 _NOISE = re.compile(
     r"\w+://\S+|<[^<>\s]*>|[^\s<>'\"]+@[^\s<>'\"]+|\b(?:from|to|proto|helo|id|code|command)=\S+|"
@@ -175,6 +181,17 @@ def codes_in(text: str) -> Codes:
     return Codes(code, enhanced[0] if enhanced else "", stage)
 
 
+def _end(text: str, enhanced: str) -> int:
+    """The basic code that stands for how a delivery ended, where none is told; 0 where nothing tells that either."""
+    if enhanced:
+        return int(enhanced[0]) * 100 + 50
+    return next((code for pattern, code in _ENDS if pattern.search(text)), 0)
+
+
+def _first(said: Said, codes: Codes, provider: str) -> Rule | None:
+    return next((rule for rule in rules() if rule.fits(said, codes, provider)), None)
+
+
 def _codes(text: str) -> Iterator[int]:
     for pattern in _CODES:
         for match in pattern.finditer(text):
@@ -192,7 +209,9 @@ def classify(text: str, *, code: int = 0, enhanced: str = "", stage: str = "", p
     if 200 <= codes.code < 400 or (not codes.code and codes.enhanced.startswith("2.")):
         return None
     said = Said(" ".join(text[:_LONGEST].split()), codes.code)
-    rule = next((rule for rule in rules() if rule.fits(said, codes, provider)), None)
+    rule = _first(said, codes, provider)
+    if rule is None and not codes.code and (end := _end(said.text, codes.enhanced)):
+        rule = _first(said, codes._replace(code=end), provider)
     if rule is None:
         return None
     status = str(codes.code) if codes.code else codes.enhanced
