@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import socketserver
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ from tests.threaded import answering
 CANARY = "kanarienvogel-hN3x"
 USER = "projekt-nutzer"
 IMAGES = {
-    "python3": {"python3": "python3"},
+    "python3": {"python3": os.path.realpath(sys.executable)},  # what PATH has may be a script that looks for others
     "node": {"node": "node"},
     "bash": {"bash": "bash", "cat": "cat", "sleep": "sleep"},
     "nc": {"sh": "sh", "nc": "busybox"},
