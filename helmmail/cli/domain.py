@@ -22,6 +22,7 @@ from helmmail.cli.output import (
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN
 from helmmail.model import Check, Verdict
 from helmmail.report.model import Result
+from helmmail.report.words import one_line
 
 if TYPE_CHECKING:
     from helmmail.mail import records as publish
@@ -326,7 +327,7 @@ def _report(typed: Sequence[str], where: Where, outcome: Outcome, form: dict[str
     parts = [f"{where.name} at {where.api.provider}" + (f": {domain.word}" if domain is not None else "")]
     if domain is not None and domain.statistics is not None:
         parts.append(f"mails: {counted(domain.statistics)}")
-    summary: dict[str, object] = {"headline": "; ".join(parts), "to": where.api.provider}
+    summary: dict[str, object] = {"headline": one_line("; ".join(parts)), "to": where.api.provider}
     if domain is not None:
         summary["domain"] = as_data(domain, outcome.blocked)
     result = Result("domain", checks=outcome.checks, todo=outcome.todo, summary=summary, again=command_line(typed))

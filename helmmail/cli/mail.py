@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -138,21 +138,40 @@ def given_password(file: str | None, stdin: bool) -> str:
     if file is not None and stdin:
         raise InputError("--password-file and --password-stdin contradict each other: give one")
     if file is not None:
-        try:
-            text = Path(file).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise InputError(f"--password-file {file}: no text in UTF-8; give the file with the password") from None
-        except OSError as error:
-            raise InputError(f"--password-file {file}: {error.strerror}; give the file with the password") from None
         source = f"--password-file {file}"
+        try:
+            held = Path(file).read_bytes()
+        except OSError as error:
+            raise InputError(f"{source}: {error.strerror}; give the file with the password") from None
     elif stdin:
-        text, source = sys.stdin.read(_LONGEST + 1), "--password-stdin"
+        source = "--password-stdin"
+        held = _standard_input(source).read(4 * _LONGEST + 1)
     else:
-        return os.environ.get(PASSWORD, "")
-    password = text.removesuffix("\n").removesuffix("\r")
-    if not password or len(password) > _LONGEST or "\n" in password:
+        return _variable(PASSWORD)
+    try:
+        password = held.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise InputError(f"{source}: no text in UTF-8; give the password as such") from None
+    if not password or len(password) > _LONGEST or "\n" in password or "\r" in password:
         raise InputError(f"{source}: one line with the password is needed; correct it")
     return password
+
+
+def _standard_input(source: str) -> BinaryIO:
+    """Standard input in bytes. Raises InputError where there is none; `source` is the option that wants it."""
+    if sys.stdin is None:  # closed, as by `<&-`
+        raise InputError(f"{source}: standard input is closed; pipe it in")
+    return sys.stdin.buffer
+
+
+def _variable(name: str) -> str:
+    """An environment variable, "" for none. Raises InputError where it is no text."""
+    value = os.environ.get(name, "")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{name}: no text in UTF-8; correct the variable") from None
+    return value
 
 
 def with_logins(found: Sequence[Route], password: str) -> list[Route]:
@@ -176,7 +195,7 @@ def with_logins(found: Sequence[Route], password: str) -> list[Route]:
         )
     made = []
     for route in found:
-        user = os.environ.get(USER) or route.literal_user
+        user = _variable(USER) or route.literal_user
         secret = password or (route.password.value if route.password is not None else "")
         made.append(replace(route, login=Login(user, secret)) if route in asking and user and secret else route)
     return made
@@ -208,12 +227,14 @@ def cluster_logins(workspace: Workspace, found: Sequence[Route], place: Place) -
 @contextmanager
 def opened(path: str) -> Iterator[Iterator[bytes]]:
     """The lines of a log: a file, or standard input for `-`. Raises InputError."""
+    from helmmail.mail.events import lines_of
+
     if path == "-":
-        yield iter(sys.stdin.buffer)
+        yield lines_of(_standard_input("--logs -"))
         return
     try:
         file = open(path, "rb")  # noqa: SIM115 (closed below)
     except OSError as error:
         raise InputError(f"--logs {path}: {error.strerror}; give a file, - for standard input, or pods") from None
     with file:
-        yield iter(file)
+        yield lines_of(file)

@@ -120,7 +120,7 @@ def _say(result: Result, form: str, color: str, **given: Any) -> None:
 
 def _write_whole(path: str, text: str) -> None:
     """Writes a file by a rename within its folder; pipes and devices are written to. Raises InputError."""
-    data = text.encode("utf-8", "surrogateescape")
+    data = _octets(text)
     target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.helmmail-{os.urandom(4).hex()}.tmp")
     try:
@@ -172,13 +172,21 @@ def echo(text: str, *, err: bool = False) -> None:
         if buffer is None:
             stream.write(text)
         else:
-            buffer.write(text.encode("utf-8", "surrogateescape"))
+            buffer.write(_octets(text))
         stream.flush()
     except BrokenPipeError:
         # The reader went away (`| head`), which click would make an error; the interpreter flushes once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except OSError as error:
         raise InputError(f"standard {'error' if err else 'output'} cannot be written: {error.strerror}") from None
+
+
+def _octets(text: str) -> bytes:
+    """The text as it is written: odd bytes of file names as they are (PEP 383), other halves of pairs as `?`."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def rule_page(rule: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections import Counter
@@ -17,7 +16,6 @@ from helmmail.cli import mail
 from helmmail.cli.duration import Duration
 from helmmail.cli.output import Progress, choose, color_option, command_line, options, print_report, report_options
 from helmmail.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNKNOWN, InputError, merge_errors
-from helmmail.lazy import pattern
 from helmmail.model import Check, Verdict
 from helmmail.report.model import EnvironmentInfo, Result
 from helmmail.report.words import WORST_FIRST, count
@@ -30,12 +28,11 @@ if TYPE_CHECKING:
     from helmmail.mail.api.base import Api
     from helmmail.mail.causes import MailFinding
     from helmmail.mail.smtp import Server
-    from helmmail.mail.testmail import Means, Order, Outcome
+    from helmmail.mail.testmail import Job, Means, Order, Outcome
     from helmmail.mail.wire import Connect
     from helmmail.verification.target import Target
 
 _WORDS = {Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown", Verdict.PASS: "passed"}
-_UNSAFE = pattern(r"[^A-Za-z0-9._-]+")
 
 _send_options = options(
     click.option("--env", "names", multiple=True, metavar="NAME", help="Only this environment (repeatable)."),
@@ -49,13 +46,24 @@ _send_options = options(
     ),
     click.option("--many", is_flag=True, help="More than 5 recipients are meant."),
     click.option("--wait", "waits", is_flag=True, help="Follow each mail at the provider until it is delivered."),
-    click.option("--timeout", type=Duration(), default="5m", show_default=True, help="How long everything may take."),
+    click.option(
+        "--timeout",
+        type=Duration(),
+        default="5m",
+        show_default=True,
+        help="How long everything may take. The answer to a mail that was sent whole is waited for 5 s at least; "
+        "without it the mail is in doubt.",
+    ),
     click.option(
         "--spool",
         metavar="FOLDER",
         help="Where mails are kept until their end is known  [default: helmmail/spool in XDG_STATE_HOME].",
     ),
-    click.option("--again", is_flag=True, help="A new mail, though the spool holds one whose end is not known."),
+    click.option(
+        "--again",
+        is_flag=True,
+        help="A new mail to each recipient, though one is in doubt; not where one is still queued.",
+    ),
     click.option("--from-pod", is_flag=True, help="Connect from a running pod of the release, not from here."),
     mail.release_option("--from-pod"),
     click.option("--log", metavar="FILE", help="Append every SMTP dialogue as JSON lines, without secrets."),
@@ -101,10 +109,10 @@ def command(typed: Sequence[str], /, **given: Any) -> int:
         checks += unreached
     else:
         tunnels = []
-    outcomes, means = _send_all(orders, whose, given, tunnels)
+    outcomes, means, broken = _send_all(orders, whose, given, tunnels)
     for tunnel in tunnels:
         tunnel.close()
-    return _report(typed, workspace.infos(), outcomes, means, checks, asks, given)
+    return _report(typed, workspace.infos(), outcomes, means, checks + broken, asks, given)
 
 
 def _orders(workspace: Workspace, given: dict[str, Any]) -> tuple[list[Order], list[Check], list[str], list[Route]]:
@@ -130,8 +138,10 @@ def _orders(workspace: Workspace, given: dict[str, Any]) -> tuple[list[Order], l
             checks.append(Check(route.name, Verdict.UNKNOWN, f"not sent: {why}"))
             continue
         owner = route.provider.id if route.provider is not None else ""
-        orders.append(Order(route.name, route.server, route.sender, given["recipients"], route.login, owner))
-        whose.append(route)
+        order = Order(route.name, route.server, route.sender, given["recipients"], route.login, owner)
+        if order not in orders:
+            orders.append(order)
+            whose.append(route)
     return orders, checks, list(dict.fromkeys(asks)), whose
 
 
@@ -167,8 +177,7 @@ def _through_pods(
             checks.append(Check(route.name, Verdict.UNKNOWN, f"not sent: {error}"))
             continue
         if tunnel is None:
-            releases = ", ".join(each.release for each in own) or "none"
-            why = f"no running pod with mail settings was seen (release {releases})"
+            why = f"no running pod of release {', '.join(each.release for each in own) or 'none'} has mail settings"
             checks.append(Check(route.name, Verdict.UNKNOWN, f"not sent: {why}"))
             continue
         made.append((order._replace(origin=str(tunnel)), route, tunnel))
@@ -196,40 +205,60 @@ def _tunnel(
 
 def _send_all(
     orders: Sequence[Order], whose: Sequence[Route], given: dict[str, Any], tunnels: Sequence[Tunnel]
-) -> tuple[list[Outcome], list[Means]]:
-    """Sends for all environments side by side, each through its tunnel if there are any.
+) -> tuple[list[Outcome], list[Means], list[Check]]:
+    """Sends for all environments side by side, each through its tunnel if there are any; and what nothing was sent for.
 
-    Raises InputError, all of them together.
+    Raises InputError, all of them together, before anything is sent.
     """
     from helmmail.mail import wire
-    from helmmail.mail.testmail import deliver
+    from helmmail.mail.folders import default_spool, folder_names
+    from helmmail.mail.testmail import Job
 
     root = Path(given["spool"]) if given["spool"] else default_spool()
     connects: list[Connect] = [each.connect for each in tunnels] or [wire.connect for _ in orders]
     means = [_means(route, given, connect) for route, connect in zip(whose, connects, strict=True)]
-    folders = [root / folder_name(order) for order in orders]
+    names = zip(orders, folder_names(orders), means, strict=True)
+    jobs = [Job(order, root / name, each) for order, name, each in names]
+    _open(jobs)
     done: dict[int, list[Outcome]] = {}
+    checks: list[Check] = []
     errors: list[BaseException] = []
 
     def work(number: int) -> None:
         try:
-            done[number] = deliver(orders[number], folders[number], means[number])
+            done[number] = jobs[number].run()
+        except InputError as error:
+            checks.append(Check(orders[number].environment, Verdict.UNKNOWN, f"not sent: {error}"))
         except BaseException as error:  # raised again below, in the thread that may be interrupted
             errors.append(error)
+        finally:
+            jobs[number].close()
 
     threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(len(orders))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    unusable = [error for error in errors if isinstance(error, InputError)]
     for error in errors:
-        if not isinstance(error, InputError):
-            raise error
-    if unusable:
-        raise merge_errors(unusable)
-    pairs = [(each, means[number]) for number in range(len(orders)) for each in done[number]]
-    return [each for each, _ in pairs], [each for _, each in pairs]
+        raise error
+    pairs = [(each, means[number]) for number in sorted(done) for each in done[number]]
+    return [each for each, _ in pairs], [each for _, each in pairs], checks
+
+
+def _open(jobs: Sequence[Job]) -> None:
+    """All of them, or none: raises InputError, of all together."""
+    opened: list[Job] = []
+    errors: list[InputError] = []
+    for job in jobs:
+        try:
+            job.open()
+            opened.append(job)
+        except InputError as error:
+            errors.append(error)
+    if errors:
+        for job in opened:
+            job.close()
+        raise merge_errors(list({str(error): error for error in errors}.values()))
 
 
 def _means(route: Route, given: dict[str, Any], connect: Connect) -> Means:
@@ -264,19 +293,6 @@ def _api(route: Route, given: dict[str, Any]) -> tuple[Api | None, str]:
         return None, str(error)
 
 
-def default_spool() -> Path:
-    """Where mails are kept: in XDG_STATE_HOME (XDG Base Directory Specification), by default ~/.local/state."""
-    home = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
-    return base / "helmmail" / "spool"
-
-
-def folder_name(order: Order) -> str:
-    """A folder for the mails of an environment by one way: a name for people, and a digest of the way."""
-    parts = "\0".join((order.environment, str(order.server), order.sender))
-    return f"{_UNSAFE.sub('_', order.environment)[:60]}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
-
-
 def _report(
     typed: Sequence[str],
     infos: Sequence[EnvironmentInfo],
@@ -290,14 +306,15 @@ def _report(
     from helmmail.diagnosis.report import as_findings
     from helmmail.mail.spool import State
 
-    told = [*checks, *(Check(each.order.environment, each.verdict, _evidence(each, given)) for each in outcomes)]
+    several = len({each.entry.recipient for each in outcomes}) > 1  # those of earlier runs too
+    told = [*checks, *(Check(each.order.environment, each.verdict, _evidence(each, several)) for each in outcomes)]
     told.sort(key=lambda check: WORST_FIRST.index(check.verdict))
     reasons = by_cause(_explained(outcomes, means), Counter())
     todo: list[tuple[str, list[str]]] = [("Give what is missing:", list(asks))] if asks else []
     if any(each.entry.state is State.IN_DOUBT for each in outcomes):
         text = (
             "A mail is in doubt: whether the server took it is not known. See whether it has arrived; "
-            "the same command looks it up again, and with --again it sends a new one"
+            "the same command looks it up again, and with --again it sends new ones"
         )
         todo.append((text, []))
     counted = Counter(check.verdict for check in told)
@@ -329,5 +346,5 @@ def _explained(outcomes: Sequence[Outcome], means: Sequence[Means]) -> list[Mail
     return list(dict.fromkeys(found for part, each in ways.values() for found in explain(part, each)))
 
 
-def _evidence(outcome: Outcome, given: dict[str, Any]) -> str:
-    return f"{outcome.entry.recipient}: {outcome.evidence}" if len(given["recipients"]) > 1 else outcome.evidence
+def _evidence(outcome: Outcome, several: bool) -> str:
+    return f"{outcome.entry.recipient}: {outcome.evidence}" if several else outcome.evidence

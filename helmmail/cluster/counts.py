@@ -53,7 +53,8 @@ def deployment(workload: Object) -> Count:
     updated, ready = _number(status, "updatedReplicas"), _number(status, "readyReplicas")
     available, unavailable = _number(status, "availableReplicas"), _number(status, "unavailableReplicas")
     progressing, is_available = condition(workload, "Progressing"), condition(workload, "Available")
-    if progressing.get("reason") == "ProgressDeadlineExceeded":
+    # Until the newest spec is observed, the condition is that of the one before it (kubectl's rollout_status.go).
+    if progressing.get("reason") == "ProgressDeadlineExceeded" and not unobserved(workload):
         return Count(desired, told(progressing), failed=True)
     paused = bool(spec.get("paused"))
     is_through = progressing.get("status") == "True" and progressing.get("reason") == "NewReplicaSetAvailable"

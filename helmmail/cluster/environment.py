@@ -23,6 +23,8 @@ UNKNOWN = "unknown: "
 """What the problem of a variable begins with whose value could not be found out."""
 SERVICE_LINK = "service link"
 """The source of a variable that a Service makes."""
+LITERAL = "env"
+"""The source of a variable that the container's spec spells out, in which alone `$(VAR)` is replaced."""
 
 _STRICT_NAME = pattern(r"(?!\.\.)(?!\.$)[-._a-zA-Z][-._a-zA-Z0-9]*")
 _KEY = pattern(r"[-._a-zA-Z0-9]+")
@@ -44,12 +46,21 @@ class Variable(NamedTuple):
     `value` is None where it is not known or not set, and `Hidden` if anything of it came from a Secret. `source` is
     'env', 'envFrom Secret app', 'Secret app/key', 'field spec.nodeName', 'service link' and the like. `problem` is ""
     if all is well; it begins with UNKNOWN if the value could not be found out, and else says why there is none.
+    `references` are the sources of what stands in the value by `$(VAR)`. `shown` is a hidden value as far as it may be
+    shown, with `$(VAR)` for what is hidden in it; "" where that is all.
     """
 
     name: str
     value: str | Hidden | None
     source: str
     problem: str = ""
+    references: tuple[str, ...] = ()
+    shown: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Its own source, and those of what its value is made of."""
+        return tuple(dict.fromkeys((self.source, *self.references)))
 
     @property
     def is_unknown(self) -> bool:
@@ -87,6 +98,16 @@ class Environment(dict[str, Variable]):
             if may_set(name):
                 return unread._replace(name=name)
         return self.absent.get(name, Variable(name, None, "", "not set"))
+
+    def behind(self, name: str) -> Variable | None:
+        """The variable behind `$(name)`, or what could not be read and may set it; None where it stays as written."""
+        if name in self:
+            return self[name]
+        return next((unread for may_set, unread in self.unread if may_set(name)), None)
+
+    def expand(self, text: str) -> Variable:
+        """What a text becomes as the value of a further variable: a nameless one, `Hidden` as any other."""
+        return _expanded("", text, self.behind)
 
 
 def resolve(
@@ -203,7 +224,7 @@ class _Making:
         """One entry of env: a literal with references in it, or a value from elsewhere."""
         name, literal, origin = entry["name"], entry.get("value") or "", entry.get("valueFrom") or {}
         if literal or not origin:
-            self._set(self._expand(name, str(literal)))
+            self._set(_expanded(name, str(literal), self._behind))
         elif "secretKeyRef" in origin:
             self._take_key(name, "Secret", origin["secretKeyRef"])
         elif "configMapKeyRef" in origin:
@@ -287,28 +308,34 @@ class _Making:
                 return each
         raise FieldUnknown(f"container {name} is not among those of the pod")
 
-    def _expand(self, name: str, text: str) -> Variable:
-        parts: list[str | Hidden] = []
-        for piece, is_reference in pieces(text):
-            if not is_reference:
-                parts.append(piece)
-                continue
-            found = self._look_up(piece)
-            if found.problem and found.value is None:
-                doubt = UNKNOWN if found.is_unknown else ""
-                return Variable(name, None, "env", f"{doubt}$({piece}): {found.problem.removeprefix(UNKNOWN)}")
-            parts.append(f"$({piece})" if found.value is None else found.value)
-        return Variable(name, _joined(parts), "env")
+    def _behind(self, name: str) -> Variable | None:
+        """What stands so far, then Services."""
+        found = self.made.behind(name)
+        return self.links.behind(name) if found is None else found
 
-    def _look_up(self, name: str) -> Variable:
-        """The variable behind a reference: what stands so far, then Services, else none (which stays as written)."""
-        for layer in (self.made, self.links):
-            if name in layer:
-                return layer[name]
-            found = next((unread for may_set, unread in layer.unread if may_set(name)), None)
-            if found is not None:
-                return found
-        return Variable(name, None, "")
+
+def _expanded(name: str, text: str, behind: Callable[[str], Variable | None]) -> Variable:
+    """The variable of a literal, its references replaced; those that nothing stands behind stay as written."""
+    parts: list[str | Hidden] = []
+    shown: list[str] = []
+    sources: list[str] = []
+    problem = ""
+    for piece, is_reference in pieces(text):
+        found = behind(piece) if is_reference else None
+        as_written = f"$({piece})" if is_reference else piece
+        part = as_written if found is None else found.value
+        if found is not None:
+            sources += found.sources
+            if part is None and not problem:
+                doubt = UNKNOWN if found.is_unknown else ""
+                problem = f"{doubt}$({piece}): {found.problem.removeprefix(UNKNOWN)}"
+        parts.append(as_written if part is None else part)
+        shown.append(part if isinstance(part, str) else as_written)
+    references = tuple(dict.fromkeys(sources))
+    if problem:
+        return Variable(name, None, LITERAL, problem, references)
+    value = _joined(parts)
+    return Variable(name, value, LITERAL, "", references, "".join(shown) if isinstance(value, Hidden) else "")
 
 
 def _joined(parts: Sequence[str | Hidden]) -> str | Hidden:

@@ -60,14 +60,21 @@ def troubles(pod: Object) -> list[str]:
     return found
 
 
-def _statuses(pod: Object) -> Iterator[Object]:
+def statuses(pod: Object) -> Iterator[Object]:
+    """The status of each container of a pod, init containers first: a sidecar is one that stays (KEP-753)."""
     status = pod.get("status") or {}
     yield from status.get("initContainerStatuses") or ()
     yield from status.get("containerStatuses") or ()
 
 
+def starts(pod: Object) -> dict[str, str]:
+    """When each running container of a pod started, by its name, as the API's text, which sorts by time."""
+    running = ((str(each.get("name")), (each.get("state") or {}).get("running")) for each in statuses(pod))
+    return {name: str(state.get("startedAt") or "") for name, state in running if state is not None}
+
+
 def _stuck(pod: Object) -> Iterator[str]:
-    for each in _statuses(pod):
+    for each in statuses(pod):
         state = each.get("state") or {}
         waiting, ended_now = state.get("waiting") or {}, state.get("terminated") or {}
         if ended_now.get("exitCode"):
@@ -80,7 +87,7 @@ def _stuck(pod: Object) -> Iterator[str]:
 
 
 def _ended(pod: Object) -> Iterator[str]:
-    for each in _statuses(pod):
+    for each in statuses(pod):
         ended = (each.get("state") or {}).get("terminated") or {}
         if ended.get("exitCode"):
             yield f"pod {name_of(pod)}, container {each.get('name')} ended with {_exit(ended)}"

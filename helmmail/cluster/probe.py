@@ -16,14 +16,14 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from email.utils import parseaddr
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from helmmail.cluster.asking import SUFFIXES, printable, task_for
+from helmmail.cluster.asking import NO_VEIL, SUFFIXES, Veil, printable, spelled, task_for
 from helmmail.cluster.channels import NOT_EXECUTABLE, NOT_FOUND, Executed
+from helmmail.cluster.envelope import envelope_address
 from helmmail.cluster.errors import Unreachable
 from helmmail.cluster.probes import loader
 from helmmail.cluster.probes.connect import userinfo
@@ -37,7 +37,6 @@ _BLOCK = 64
 """Bytes of a block of SHA-256 (RFC 2104)."""
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ADDRESS = re.compile(r"[^\s<>\x00-\x1f\x7f]+@[^\s<>\x00-\x1f\x7f]+")
 _INLINED = re.compile(r"^from (?:__future__|helmmail\.cluster\.probes\.\w+) import .*\n", re.MULTILINE)
 
 
@@ -162,13 +161,13 @@ class Probe:
         The certificate has to be one that the container trusts: its own store, SSL_CERT_FILE, or `authority`, a file
         there. There is no AUTH without TLS unless `clear` asks for it. `seconds` is for each answer. Where the image
         has neither python3 nor node, openssl tries TLS alone. Raises InputError for a host or sender that cannot be
-        one.
+        one; it quotes neither, as they may come from a Secret.
         """
-        address = parseaddr(sender)[1] if sender.isprintable() else ""
+        address = envelope_address(sender)
         if not _HOST.fullmatch(host) or not 0 < port < 65536:
-            raise InputError(f"{host!r}:{port} is no mail server; give a host name and a port")
-        if sender and not _ADDRESS.fullmatch(address):
-            raise InputError(f"{sender!r} is no sender's address; give one like noreply@example.fr")
+            raise InputError("that is no mail server; give a host name and a port")
+        if sender and not address:
+            raise InputError("the sender is no address; give one like noreply@example.fr")
         task = {
             "host": host,
             "port": port,
@@ -192,16 +191,18 @@ class Probe:
             return Talk((), problem or "the probe gave no steps", by)
         return Talk(tuple(Step(*each) for each in steps), "", by, str(result.get("source", "")))
 
-    def application(self, asked: Application, expected: Mapping[str, bytes]) -> OwnSettings:
+    def application(self, asked: Application, expected: Mapping[str, bytes], veil: Veil = NO_VEIL) -> OwnSettings:
         """The mail settings of an application, as its own code makes them in this container.
 
-        `expected` holds what the private settings should be, by their names, as far as that is known. The profile's
-        script goes in through stdin, and runs in a process of its own that is ended in time.
+        `expected` holds what settings should be, by their names, as far as that is known: private ones, and others,
+        which are then compared as well. `veil` is what must not be told. The profile's script goes in through stdin,
+        and runs in a process of its own that is ended in time.
         """
         key = secrets.token_bytes(32)
-        private = {name: _digest(key, expected[name]) if name in expected else None for name in asked.private.values()}
+        roles = {name: role for role, name in asked.keys.items()}
+        digests = {name: _digest(key, _spelled(roles[name], value)) for name, value in expected.items()}
         inner = _text(f"own_settings_inner.{SUFFIXES[asked.language]}")
-        task = {"inner": inner, **task_for(asked, private, key, self._timeout)}
+        task = {"inner": inner, **task_for(asked, digests, veil, key, self._timeout)}
         result, by, problem = self._ask([_LANGUAGES[asked.language]("own_settings", task)])
         settings, withheld = (result.get(name) for name in ("settings", "withheld"))
         if not isinstance(settings, dict) or not isinstance(withheld, dict):
@@ -278,6 +279,10 @@ def _python_script(name: str) -> str:
 
 def _digest(key: bytes, value: bytes) -> str:
     return hmac.new(key, value, hashlib.sha256).hexdigest()
+
+
+def _spelled(role: str, value: bytes) -> bytes:
+    return spelled(role, value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def _credential(value: Credential) -> dict[str, str] | None:

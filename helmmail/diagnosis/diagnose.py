@@ -56,8 +56,7 @@ def diagnose(
     planned: dict[str, Job] = {**_domains(listed, given), **_servers(listed, given), **(more or {})}
     total = max(given.seconds, DNS_SECONDS) + MARGIN if seconds is None else seconds
     whole = joined([_unknown(listed), *jobs.run(planned, total, progress)])
-    if given.received is not None:
-        whole.failed(given.received.findings)
+    _received(whole, listed, given)
     found = by_cause(whole.findings, whole.seen)
     return Diagnosis(tuple(whole.checks), tuple(found), tuple(whole.asks), whole.records)
 
@@ -80,6 +79,20 @@ def _unknown(routes: Iterable[Route]) -> Part:
     return part
 
 
+def _received(part: Part, routes: Iterable[Route], given: Given) -> None:
+    """What the receiver of the given mail found, where it is one of the senders that are asked about."""
+    mail, senders = given.received, sorted({route.domain for route in routes if route.domain})
+    if mail is None:
+        return
+    if not senders or mail.domain in senders:
+        part.failed(mail.findings)
+        return
+    whose = f"is from {mail.sender}" if mail.domain else "names no sender (From)"
+    told = f"it {whose}, and not from {' or '.join(senders)}: nothing of it is counted"
+    part.check("given mail", Verdict.UNKNOWN, told)
+    part.asks.append(f"--message FILE with a mail from {' or '.join(senders)}")
+
+
 def _domains(routes: Iterable[Route], given: Given) -> dict[str, Job]:
     """A job for each sender's domain at a provider."""
     found: dict[str, Job] = {}
@@ -95,10 +108,15 @@ def _domains(routes: Iterable[Route], given: Given) -> dict[str, Job]:
 
 
 def _servers(routes: Iterable[Route], given: Given) -> dict[str, Job]:
-    """A job for each server, and what is used of it."""
-    found: dict[str, Job] = {}
+    """A job for each server, and what is used of it: the TLS mode, the login, the sender. Its name has no secret."""
+    ways: dict[object, list[Route]] = {}
     for route in routes:
         if route.server is not None:
-            key = f"server {route.server}" + (f" for {route.sender}" if route.sender else "")
-            found.setdefault(key, partial(parts.server, route, given))
+            ways.setdefault((route.server, route.sender, route.login, route.needs_login), []).append(route)
+    found: dict[str, Job] = {}
+    for number, same in enumerate(ways.values(), 1):
+        first, names = same[0], tuple(dict.fromkeys(route.name for route in same if route.name))
+        what = f"server {first.server}" + (f" for {first.sender}" if first.sender else "")
+        name = f"{what} ({', '.join(names)})" if names else what
+        found[name if name not in found else f"{name}, way {number}"] = partial(parts.server, first, given, names)
     return found

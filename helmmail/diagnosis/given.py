@@ -29,7 +29,10 @@ class Given:
     lists: Sequence[Blocklist] | None = None
     context: ssl.SSLContext | None = None
 
-    @property
-    def all_relays(self) -> tuple[Address, ...]:
-        """The relay's addresses, those of the given mail too."""
-        return tuple(dict.fromkeys((*self.relays, *(self.received.relays if self.received else ()))))
+    def mail_of(self, domain: str) -> Received:
+        """What the given mail says of a domain's mail: nothing where another one sent it."""
+        return self.received if self.received is not None and self.received.domain == domain else Received()
+
+    def relays_of(self, domain: str) -> tuple[Address, ...]:
+        """Where a domain's mail comes from: the relays that are known, and that of its given mail."""
+        return tuple(dict.fromkeys((*self.relays, *self.mail_of(domain).relays)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from helmmail.diagnosis.part import Part
@@ -28,15 +28,14 @@ ASK_LOGIN = "user and password (HELMMAIL_SMTP_USER and HELMMAIL_SMTP_PASSWORD, -
 def domain(route: Route, given: Given, lookup: Lookup) -> Part:
     """SPF, DKIM, DMARC, MX, what large receivers ask for, the relay's names and blocklists."""
     needs = DnsNeeds.from_profile(route.provider.data) if route.provider is not None else DnsNeeds()
-    received = given.received
-    own = received is not None and received.sender.lower().endswith(f"@{route.domain}")
+    mail, relays = given.mail_of(route.domain), given.relays_of(route.domain)
     sender = Sender(
-        route.sender,
+        f"{route.sender.rpartition('@')[0]}@{route.domain}",
         needs,
-        given.selectors or (received.selectors if own and received is not None else ()),
-        given.all_relays,
-        received.mail_from if own and received is not None else "",
-        received.signing if own and received is not None else (),
+        given.selectors or mail.selectors,
+        relays,
+        mail.mail_from,
+        mail.signing,
     )
     report = check_domain(lookup, sender, given.lists)
     part = Part()
@@ -45,7 +44,7 @@ def domain(route: Route, given: Given, lookup: Lookup) -> Part:
     part.findings += report.findings
     if not report.dkim.evidence:
         part.asks.append(ASK_SELECTOR + (f" ({needs.placeholders[0]})" if needs.placeholders else ""))
-    if not given.all_relays:
+    if not relays:
         part.asks.append(ASK_RELAY)
     wanting = (report.spf, report.dkim, report.dmarc, report.mx)
     if any(each.severity is not Severity.NOTE for outcome in wanting for each in outcome.findings):
@@ -53,14 +52,17 @@ def domain(route: Route, given: Given, lookup: Lookup) -> Part:
     return part
 
 
-def server(route: Route, given: Given) -> Part:
-    """The session that the application would have, and the provider's other ports, at the same time."""
+def server(route: Route, given: Given, names: Sequence[str] = ()) -> Part:
+    """The session that the application would have, and the provider's other ports, at the same time.
+
+    `names` are the environments that have this way.
+    """
     part = Part()
     used = route.server
     assert used is not None
     if route.is_internal:
         why = f"{used.host} is a name within the cluster: --from-pod asks from there"
-        part.check(f"{used.host}/ports", Verdict.SKIPPED, why)
+        part.check(f"{used.host}/ports{_of(names)}", Verdict.SKIPPED, why)
         return part
     # Without user and password a server that needs them refuses MAIL FROM, which says nothing.
     logs_in = route.login is not None
@@ -78,11 +80,17 @@ def server(route: Route, given: Given) -> Part:
     elsewhere = probe.probe_ports(used.host, others, total=given.seconds, context=given.context, name=used.name)
     session.join(given.seconds)
     talk = talks[0] if talks else probe.Talk(used, (), "silent", "not done in time")
-    _told(part, route, talk, elsewhere, logs_in=logs_in)
+    _told(part, route, talk, elsewhere, names, logs_in=logs_in)
     return part
 
 
-def _told(part: Part, route: Route, talk: probe.Talk, elsewhere: Iterable[probe.Talk], *, logs_in: bool) -> None:
+def _of(names: Sequence[str]) -> str:
+    return f" of {', '.join(names)}" if names else ""
+
+
+def _told(
+    part: Part, route: Route, talk: probe.Talk, elsewhere: Iterable[probe.Talk], names: Sequence[str], *, logs_in: bool
+) -> None:
     used, provider = talk.server, route.provider.id if route.provider is not None else ""
     others = tuple(elsewhere)
     reached = [str(each.server.port) for each in others if each.ok]
@@ -91,14 +99,21 @@ def _told(part: Part, route: Route, talk: probe.Talk, elsewhere: Iterable[probe.
     more = f"; other ports that answer: {', '.join(reached)}" if reached else ""
     less = f"; those that do not: {'; '.join(closed)}" if closed else ""
     verdict = Verdict.PASS if talk.ok else Verdict.FAIL
-    part.check(f"{used.host}/port {used.port}", verdict, f"({used.security.value}) {steps}{more}{less}")
+    part.check(f"{used.host}/port {used.port}{_of(names)}", verdict, f"({used.security.value}) {steps}{more}{less}")
     if talk.refused is not None and not talk.kind:
         found = probe.findings(talk, provider)
     else:
         found = probe.port_findings((talk, *others), used.port)
+    if names:
+        # Another environment may use the same port in another way, which passes.
+        by = f"used by {', '.join(names)}"
+        found = tuple(
+            each._replace(evidence=(*each.evidence, by)) if each.message.startswith(f"{used} (") else each
+            for each in found
+        )
     part.failed(each for each in found if each.severity is Severity.ERROR)
     part.findings += [each for each in found if each.severity is not Severity.ERROR]
-    rung = f"{used.host}/AUTH"
+    rung = f"{used.host}/AUTH{_of(names)}"
     if logs_in:
         done = next((step for step in talk.steps if step.name == "auth"), None)
         if done is None:

@@ -76,11 +76,10 @@ def from_pods(target: Target, cluster: Cluster) -> Part:
 
 
 def _reach(target: Target, cluster: Cluster) -> Iterator[tuple[str, Container]]:
-    """A running pod of each workload that sends mail, with each container of it that has mail settings."""
+    """Each container with mail settings that runs, once a workload, with its pod."""
     for sender in _senders(target, cluster):
-        pod = inside.oldest(sender)
-        if pod is not None:
-            for container in inside.containers_in(sender, pod):
+        for pod, container, idle in inside.oldest(sender):
+            if not idle:
                 yield name_of(pod), container
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from helmmail.diagnosis.part import Part
 from helmmail.errors import InputError
 from helmmail.mail.api import connect
-from helmmail.mail.api.base import Domain, State
+from helmmail.mail.api.base import Domain, State, domain_name
 from helmmail.mail.api.errors import ApiError, NotOffered
 from helmmail.mail.api.http import Limits
 from helmmail.mail.api.judge import blocklist_check, checks, error_check
@@ -45,6 +45,10 @@ def ask(route: Route, api_url: str | None = None, project: str | None = None, se
         return part
     try:
         _state(part, rung, route, api)
+    except InputError as error:
+        part.check(rung, Verdict.UNKNOWN, str(error))
+        if not project:
+            part.asks.append("--project ID, where a domain is registered in several projects")
     except ApiError as error:
         check = error_check(rung, error)
         # That the API refuses to tell is no failure of the mail.
@@ -54,8 +58,9 @@ def ask(route: Route, api_url: str | None = None, project: str | None = None, se
 
 def _state(part: Part, rung: str, route: Route, api: Api) -> None:
     assert route.provider is not None
-    found = api.domain(route.domain)
-    again = f"helmmail domain check --to {route.provider.id} --wait {route.domain}"
+    name = domain_name(route.domain)
+    found = api.domain(name)
+    again = f"helmmail domain check --to {route.provider.id} --wait {name}"
     if found is None:
         part.check(rung, Verdict.FAIL, f"{route.domain} is not registered")
         part.failed(
@@ -64,8 +69,8 @@ def _state(part: Part, rung: str, route: Route, api: Api) -> None:
                     SENDER,
                     Severity.ERROR,
                     f"{route.domain} is not registered at {route.provider.title}: mail from it is refused",
-                    (f"{api.provider} has no domain {route.domain}",),
-                    f"Run `helmmail domain register --to {route.provider.id} {route.domain}`.",
+                    (f"{api.provider} has no domain {name}",),
+                    f"Run `helmmail domain register --to {route.provider.id} {name}`.",
                 )
             ]
         )
@@ -85,7 +90,7 @@ def _state(part: Part, rung: str, route: Route, api: Api) -> None:
             )
         )
     try:
-        blocked = api.blocklist(route.domain)
+        blocked = api.blocklist(name)
     except NotOffered:
         return
     except ApiError as error:
@@ -98,7 +103,7 @@ def _state(part: Part, rung: str, route: Route, api: Api) -> None:
                 Severity.NOTE,
                 f"{route.provider.title} sends nothing to {len(blocked)} addresses, as mail to them failed before",
                 (f"{len(blocked)} entries, the newest of {blocked[0].since or 'unknown date'} ({blocked[0].word})",),
-                f"See them with `helmmail domain status --to {route.provider.id} {route.domain}`.",
+                f"See them with `helmmail domain status --to {route.provider.id} {name}`.",
             )
         )
     part.check(f"{rung}/blocklist", Verdict.PASS, blocklist_check(blocked).evidence.partition(":")[0])

@@ -6,7 +6,7 @@ Authentication-Results is taken (RFC 8601, section 5: those below may be forged)
 
 from __future__ import annotations
 
-import email
+import email.parser
 import email.policy
 import ipaddress
 import re
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from email.utils import parseaddr
 
+from helmmail.diagnosis.addresses import domain_of
 from helmmail.errors import InputError
 from helmmail.mail import advice
 from helmmail.mail.causes import MailFinding
@@ -38,6 +39,11 @@ _BY = re.compile(r"(?:^|\s)by\s+([^\s;]+)", re.IGNORECASE)
 _IP = re.compile(r"[\[(\s](?:IPv6:)?([0-9a-fA-F.:]{3,45})[\])]", re.IGNORECASE)
 _LONGEST = 2000
 """Characters of one field that are looked at; servers write some hundreds."""
+_CATEGORIES = re.compile(
+    "ac|asso|biz|com?|edu|gen|go|gob|gouv|gov|gub|gv|id|idf|in|info|ltd|me|mil|net?|nhs|nic|nom|or|org|plc|police|"
+    "prd|sch|tm|web"
+)
+"""Second-level labels below which the registries of countries give names out."""
 _BAD = ("fail", "softfail", "permerror")
 
 
@@ -57,6 +63,11 @@ class Received:
     results: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
+    def domain(self) -> str:
+        """The domain of From in ASCII, "" where there is none."""
+        return domain_of(self.sender)
+
+    @property
     def findings(self) -> tuple[MailFinding, ...]:
         """What the receiver did not accept: SPF, DKIM, DMARC, each with the receiver's own words."""
         found = [
@@ -72,13 +83,13 @@ def read_message(data: bytes, name: str) -> Received:
     head = data[:LARGEST].lstrip(b"\r\n")
     if head.startswith(b"From ") and b"\n" in head:  # an mbox
         head = head.split(b"\n", 1)[1]
-    message = email.message_from_bytes(head, policy=email.policy.compat32)
+    message = email.parser.BytesHeaderParser(policy=email.policy.compat32).parsebytes(head)
     if not message.get_all("Received"):
         raise InputError(f"{name}: no Received header; give a delivered mail as it was saved, with all its headers")
     results = _results(message)
     sender = parseaddr(_text(message, "From"))[1]
     signatures = [_tags(value) for value in _all(message, "DKIM-Signature")]
-    domain = plain(sender.rpartition("@")[2]) if "@" in sender else ""
+    domain = domain_of(sender)
     return Received(
         sender,
         parseaddr(_text(message, "Return-Path"))[1],
@@ -145,6 +156,14 @@ def _address(text: str) -> Address | None:
 
 
 def _is_own_hop(sender: str, receiver: str) -> bool:
-    """Whether both hosts are of one domain, by their last two labels: a hop within the receiver's house."""
-    ends = [plain(each).split(".")[-2:] for each in (sender, receiver)]
-    return len(ends[0]) == 2 and ends[0] == ends[1]
+    """Whether both hosts are of one organization: a hop within the receiver's house.
+
+    By their names alone, as most hosts have no DMARC record to walk to: the last two labels, or three below a country's
+    own categories (co.uk, com.br).
+    """
+    ends = []
+    for each in (sender, receiver):
+        labels = plain(each).split(".")
+        registry = 2 if len(labels) > 1 and len(labels[-1]) == 2 and _CATEGORIES.fullmatch(labels[-2]) else 1
+        ends.append(labels[-registry - 1 :] if len(labels) > registry else [])
+    return bool(ends[0]) and ends[0] == ends[1]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.utils import parseaddr
 
+from helmmail.diagnosis.addresses import domain_of
 from helmmail.environments.environment import Environment, Read
 from helmmail.environments.values import release_blocks
 from helmmail.errors import InputError
@@ -41,8 +42,8 @@ class Route:
 
     @property
     def domain(self) -> str:
-        """The domain of the sender, "" where it is not known."""
-        return self.sender.rpartition("@")[2].lower().rstrip(".")
+        """The domain of the sender in ASCII, "" where it is not known."""
+        return domain_of(self.sender)
 
     @property
     def needs_login(self) -> bool:

@@ -1,5 +1,8 @@
 """What Gmail, Yahoo and Microsoft ask of who sends much, held against what the other checks found.
 
+What they refuse is an error whoever sends: how much a domain sends is not known here, and it counts with all that its
+organization sends.
+
 Google, "Email sender guidelines" (since February 2024, refusals since November 2025); Yahoo, "Sender best practices"
 (February 2024); Microsoft, "Outlook's requirements for high-volume senders" (since 2025-05-05, 550 5.7.515).
 """
@@ -53,9 +56,9 @@ def check_bulk(facts: Mapping[str, bool | None]) -> list[Outcome]:
         missing = [ask for ask in receiver.asks if facts.get(ask) is False]
         unknown = [ask for ask in receiver.asks if facts.get(ask) is None]
         if missing:
-            outcome.warning(
-                f"{receiver.name} refuses or files as spam what comes from senders of {receiver.daily} without "
-                f"{', '.join(missing)} ({receiver.reply})",
+            outcome.error(
+                f"{receiver.name} refuses what bulk senders ({receiver.daily}) send without {', '.join(missing)} "
+                f"({receiver.reply})",
                 outcome.evidence,
                 "; ".join(_FIXES[ask] for ask in missing),
             )

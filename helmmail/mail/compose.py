@@ -7,9 +7,10 @@ import email.policy
 import hashlib
 import uuid
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses, parseaddr
 
 from helmmail.errors import InputError
+from helmmail.mail.names import ascii_domain, needs_utf8
 
 _WIRE = email.policy.SMTP.clone(cte_type="7bit")
 
@@ -30,11 +31,10 @@ def message_id(sender: str, *parts: str) -> str:
 def compose(sender: str, recipient: str, environment: str, identifier: str = "", note: str = "") -> EmailMessage:
     """A test mail from an environment. Subject and body have more than the 10 characters that Scaleway asks for.
 
-    Raises InputError for an address that holds a line break.
+    Their domains stand in it as A-labels. Raises InputError for an address that holds a line break, and for one whose
+    domain is none.
     """
-    for address in (sender, recipient):
-        if "\r" in address or "\n" in address:
-            raise InputError("an address holds a line break; give it without")
+    sender, recipient = _ascii_domain(sender), _ascii_domain(recipient)
     message = EmailMessage()
     message["From"] = sender
     message["To"] = recipient
@@ -48,5 +48,17 @@ def compose(sender: str, recipient: str, environment: str, identifier: str = "",
 
 
 def to_wire(message: EmailMessage) -> bytes:
-    """The message as it is sent: CRLF, ASCII only."""
-    return message.as_bytes(policy=_WIRE)
+    """The message as it is sent: CRLF, ASCII only, but for addresses that have no form in ASCII (RFC 6532)."""
+    listed = getaddresses([str(message[field] or "") for field in ("From", "To")])
+    return message.as_bytes(policy=_WIRE.clone(utf8=any(needs_utf8(address) for _, address in listed)))
+
+
+def _ascii_domain(mailbox: str) -> str:
+    """An address, with or without a name before it, with its domain as A-labels."""
+    if "\r" in mailbox or "\n" in mailbox:
+        raise InputError("an address holds a line break; give it without")
+    domain = parseaddr(mailbox)[1].rpartition("@")[2]
+    try:
+        return mailbox.replace(f"@{domain}", f"@{ascii_domain(domain)}") if domain else mailbox
+    except ValueError:
+        raise InputError(f"{mailbox}: its domain is no domain name; correct the address") from None

@@ -9,9 +9,10 @@ from helmmail.mail.dmarc import Policy, Walk, aligned, discover, walk
 from helmmail.mail.dmarc_record import host_of, is_dmarc
 from helmmail.mail.dns import Lookup, plain, shown, warm
 from helmmail.mail.needs import DnsNeeds, Outcome
-from helmmail.model import Severity
 
 DEFAULT = "v=DMARC1; p=none"
+DESTINATIONS = 10
+"""Domains of rua that are looked at: each costs several questions, and all share the time of the lookup."""
 
 
 @dataclass
@@ -73,9 +74,8 @@ def _missing(report: DmarcReport, lookup: Lookup, domain: str, needs: DnsNeeds) 
             f"move it to _dmarc.{domain}",
         )
         return
-    asked = f", and {needs.title} asks for one" if needs.dmarc else ""
-    report.add(
-        Severity.ERROR if needs.dmarc else Severity.WARNING,
+    asked = f", and {needs.title} asks for one" if needs.dmarc else "; large receivers ask for one"
+    report.error(
         f"neither {domain} nor a domain above it has a DMARC record{asked}",
         report.evidence,
         fix,
@@ -129,7 +129,14 @@ def _record(report: DmarcReport, policy: Policy, done: Walk) -> None:
 
 def _destinations(report: DmarcReport, lookup: Lookup, policy: Policy) -> None:
     """Whether reports can go where rua sends them: a foreign domain has to agree (RFC 9990, section 4)."""
-    hosts = dict.fromkeys(host for host in map(host_of, policy.record.rua) if host)
+    named = list(dict.fromkeys(host for host in map(host_of, policy.record.rua) if host))
+    hosts = named[:DESTINATIONS]
+    if len(named) > len(hosts):
+        report.note(
+            f"rua sends reports to {len(named)} domains: the first {len(hosts)} were looked at",
+            [f"{', '.join(hosts)}, ..."],
+            "name few addresses: receivers may send to the first ones only",
+        )
     warm(lookup, [(host, "MX") for host in hosts])
     for host in hosts:
         if not aligned(lookup, policy.at, host, "r"):
@@ -166,8 +173,7 @@ def _alignment(report: DmarcReport, lookup: Lookup, domain: str, signing: Sequen
         report.evidence += tuple(told)
     elif len(known) == 2:
         enforced = report.policy is not None and report.policy.policy in ("quarantine", "reject")
-        report.add(
-            Severity.ERROR if enforced else Severity.WARNING,
+        report.error(
             f"neither the signature nor the envelope sender aligns with {domain}: DMARC fails for every mail"
             + (f", and the policy is {report.policy.policy}" if enforced and report.policy else ""),
             [*report.evidence, *told],

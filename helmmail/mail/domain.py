@@ -130,7 +130,8 @@ def _facts(
         bulk.DMARC: bool(dmarc.policy.policy) if dmarc.policy else None if dmarc.unknown else False,
         bulk.ALIGNED: True if by_dkim or by_spf else None if None in (by_dkim, by_spf) else False,
         bulk.NAMES: None if names.skipped or names.unknown else not names.failed,
-        bulk.TLS: sender.needs.tls_required,
+        # That a provider takes mail without TLS says nothing of how it hands it on.
+        bulk.TLS: sender.needs.tls_required or None,
     }
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 MOST_SOURCES = 256
 """Pods or services whose lines are kept apart at the same time."""
@@ -18,6 +18,8 @@ MOST_LINES = 400
 MOST_CHARACTERS = 64_000
 """Of one event; what goes beyond is left out, apart from a traceback's last line."""
 LONGEST_LINE = 16_000
+_MOST_OCTETS = 4 * LONGEST_LINE
+"""Of a line in UTF-8."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PREFIX = re.compile(r"(\[pod/[^\]\s]+\]\s|[\w.-]{1,80}\s+\|\s)")
@@ -123,6 +125,15 @@ class _Open:
             return
         self.lines.append(line)
         self.characters += len(line)
+
+
+def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file in bounded memory: of a line that is too long the rest is read and left out."""
+    whole = True
+    while line := file.readline(_MOST_OCTETS):
+        if whole:
+            yield line
+        whole = line.endswith(b"\n")
 
 
 def events(lines: Iterable[str | bytes]) -> Iterator[Event]:

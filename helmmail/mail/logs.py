@@ -23,11 +23,18 @@ MOST_GROUPS = 400
 _REMEMBERED = 4096
 _SAMPLE = 300
 
-_VARIABLE = re.compile(
+_NAMED = (
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*|\d\d:\d\d:\d\d\S*|<[^>\s]*>|[\w.+-]+@[\w.-]+|"
-    r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\b(?=[\w-]*\d)[\w-]{10,}\b|\d+|'[^']{20,}'"
+    r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\b(?=[\w-]*\d)[\w-]{10,}\b|\d+"
 )
+_NAMES = re.compile(_NAMED)
+"""What differs from one failure to the next and says nothing of why: times, addresses, ids."""
+_VARIABLE = re.compile(rf"{_NAMED}|'[^']{{20,}}'")
 """What differs from one failure to the next of the same kind."""
+_REPLIES = re.compile(
+    r"(?:'[^']*'|\"[^\"]*\"|(?<![\w.+@-])[\w.+@-]+)\s*:\s*\(\s*[245]\d\d,|\bSMTP\w*Refused\(\s*[245]\d\d,"
+)
+"""Where a reply begins in an exception with one for each recipient: SMTPRecipientsRefused of smtplib, aiosmtplib."""
 
 
 @cache
@@ -113,14 +120,15 @@ def read_logs(lines: Iterable[str | bytes], *, now: datetime.datetime | None = N
     return LogReport(tuple(groups), counted.count, total)
 
 
-def read_event(text: str, provider: str = "") -> tuple[Reading, str] | None:
-    """What an event says, and the line that says it; None where it is no failure of mail.
+def read_event(text: str, provider: str = "") -> tuple[tuple[Reading, str], ...]:
+    """What an event says, and the line that says it; empty where it is no failure of mail.
 
     Of several lines the one that a rule of known text fits counts most, then a code, the last first: the cause of a
-    chain of exceptions stands before what came of it in Python and behind it in Java.
+    chain of exceptions stands before what came of it in Python and behind it in Java. Each reply of a line that has
+    one for each recipient is a failure of its own.
     """
     if not is_candidate(text):
-        return None
+        return ()
     failure = _chosen("failure")
     lines = list(_told(text))
     whole = " ".join(lines)[-4000:]
@@ -130,9 +138,23 @@ def read_event(text: str, provider: str = "") -> tuple[Reading, str] | None:
         if reading and _is_sure(reading, line) and (best is None or _weight(reading) > _weight(best[0])):
             best = reading, line
     together = classify(whole, provider=provider) if len(lines) > 1 else None
-    if together is not None and best is not None and _weight(together) > _weight(best[0]):
-        return together, best[1]
-    return best
+    if best is None:
+        return ()
+    if each := _replies(best[1], provider):
+        return each
+    if together is not None and _weight(together) > _weight(best[0]):
+        return ((together, best[1]),)
+    return (best,)
+
+
+def _replies(line: str, provider: str) -> tuple[tuple[Reading, str], ...]:
+    """The replies of a line with several; empty for one with less."""
+    starts = [match.start() for match in _REPLIES.finditer(line)]
+    if len(starts) < 2:
+        return ()
+    parts = [line[: starts[0]] + line[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    read = ((classify(part, provider=provider), part) for part in parts)
+    return tuple((reading, part) for reading, part in read if reading is not None)
 
 
 def may_be_mail(raw: str) -> bool:
@@ -184,24 +206,24 @@ class _Counted:
 
 
 class _Groups:
-    """Groups by rule, codes and, where only the code is known, the text without its variable parts."""
+    """Groups by meaning, codes and, where only the code is known, the text without its variable parts."""
 
     def __init__(self, provider: str, now: datetime.datetime) -> None:
         self.groups: dict[tuple[object, ...], Group] = {}
         self._provider = provider
         self._now = now
-        self._known: dict[str, tuple[Reading, str] | None] = {}
+        self._known: dict[str, tuple[tuple[Reading, str], ...]] = {}
 
     def take(self, event: Event) -> None:
         """Counts an event if it tells of a failure of mail."""
         text, when = event.read(self._now)
         if not is_candidate(text):
             return
-        found = self._read(text)
-        if found is None:
-            return
-        reading, line = found
-        key: tuple[object, ...] = (reading.rule, reading.code, reading.enhanced)
+        for reading, line in self._read(text):
+            self._count(reading, line, when)
+
+    def _count(self, reading: Reading, line: str, when: float | None) -> None:
+        key: tuple[object, ...] = (reading.cause, reading.meaning, reading.code, reading.enhanced)
         if reading.general:
             key = (*key, _VARIABLE.sub("#", line)[:200])
         if key not in self.groups and len(self.groups) >= MOST_GROUPS:
@@ -210,9 +232,9 @@ class _Groups:
             self.groups[key] = Group(reading, _shown(line))
         self.groups[key].add(when)
 
-    def _read(self, text: str) -> tuple[Reading, str] | None:
+    def _read(self, text: str) -> tuple[tuple[Reading, str], ...]:
         """As `read_event`, but once for texts that differ in addresses and numbers of ids only."""
-        key = _VARIABLE.sub(_kept, text) if len(text) < 4000 else text
+        key = _NAMES.sub(_kept, text) if len(text) < 4000 else text
         if key not in self._known:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()

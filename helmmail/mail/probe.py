@@ -12,7 +12,7 @@ from functools import cache
 from helmmail.mail import advice
 from helmmail.mail.causes import PORT, MailFinding
 from helmmail.mail.replies import classify
-from helmmail.mail.smtp import Limits, Login, Refused, Server, Session, Step, converse, trust
+from helmmail.mail.smtp import Limits, Login, Refused, Server, Session, Step, trust
 from helmmail.mail.wire import Broken, Connect, Deadline, NoWay, Reply, connect
 from helmmail.model import Security, Severity
 
@@ -20,6 +20,24 @@ SOON = 14 * 86400
 """Seconds before its end from which a certificate is worth a warning."""
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python does not name."""
+
+
+def converse(session: Session, sender: str | None, recipients: Sequence[str] = ()) -> None:
+    """A whole session up to MAIL FROM and, with recipients, RCPT TO; then RSET and QUIT. No mail is sent.
+
+    Raises Broken and Refused, with the connection closed.
+    """
+    try:
+        session.open()
+        session.log_in()
+        if sender is not None:
+            session.mail(sender, recipients)
+            for recipient in recipients:
+                session.rcpt(recipient)
+            session.rset()
+        session.quit()
+    finally:
+        session.close()
 
 
 @dataclass(frozen=True)

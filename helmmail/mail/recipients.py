@@ -9,6 +9,7 @@ from typing import Any
 
 from helmmail.errors import InputError, merge_errors
 from helmmail.mail.advice import read
+from helmmail.mail.names import ascii_domain
 
 MOST = 5
 """Recipients of one run, unless more are asked for."""
@@ -27,12 +28,12 @@ def why_not(address: str) -> str:
     Syntax is that of addresses in use (no quotes, no address literals), not all of RFC 5321.
     """
     match = _ADDRESS.fullmatch(address)
-    if match is None:
+    if match is None or not address.isprintable():
         return "no address of the form name@domain"
     local, domain = match[1].lower(), match[2].lower().rstrip(".")
     try:
-        domain = domain.encode("idna").decode() if not domain.isascii() else domain
-    except UnicodeError:
+        domain = ascii_domain(domain)
+    except ValueError:
         return "its domain is no domain name"
     labels = domain.split(".")
     if not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():

@@ -10,6 +10,7 @@ from helmmail.errors import InputError
 from helmmail.lazy import pattern
 from helmmail.mail.dns import plain
 from helmmail.mail.needs import DnsNeeds
+from helmmail.report.words import one_line, visible
 
 TTL = 3600
 """Seconds: short enough to mend a mistake within the hour."""
@@ -63,17 +64,25 @@ def split(text: str) -> tuple[str, ...]:
     return (*parts, current)
 
 
+def _shown(record: Record) -> Record:
+    """The record with what APIs and the DNS wrote on one line, all of it visible; TXT has an escape in each form."""
+    value = record.value if record.type == "TXT" else one_line(record.value)
+    return Record(one_line(record.name), one_line(record.type), value, one_line(record.note), record.ttl)
+
+
 def as_text(records: Iterable[Record]) -> str:
     """One line a record, to be typed into a provider's form: the value unquoted and whole."""
     return "".join(
-        f"{record.name}  {record.type}  {record.value}\n" + (f"    ({record.note})\n" if record.note else "")
-        for record in records
+        f"{record.name}  {record.type}  {one_line(record.value)}\n" + (f"    ({record.note})\n" if record.note else "")
+        for record in map(_shown, records)
     )
 
 
 def as_zone(records: Iterable[Record]) -> str:
     """Lines for a zone file (RFC 1035, section 5.1), with full names."""
-    return "".join(f"{record.name}. {record.ttl} IN {record.type} {_zone_value(record)}\n" for record in records)
+    return "".join(
+        f"{record.name}. {record.ttl} IN {record.type} {_zone_value(record)}\n" for record in map(_shown, records)
+    )
 
 
 def _zone_value(record: Record) -> str:
@@ -109,31 +118,35 @@ def _scaleway(record: Record, zone: str) -> list[str]:
     lines = [
         f"dns_zone = {_hcl(zone)}",
         f"name     = {_hcl(_relative(record.name, zone))}",
-        f'type     = "{record.type}"',
+        f"type     = {_hcl(record.type)}",
     ]
     lines += [f"data     = {_hcl(data)}", f"ttl      = {record.ttl}"]
-    return [*lines, f"priority = {number}"] if record.type == "MX" else lines
+    return [*lines, f"priority = {_number(number)}"] if record.type == "MX" else lines
 
 
 def _route53(record: Record, _zone: str) -> list[str]:
     # Between the strings of a TXT record stand quotes: the provider adds only the first and the last.
     text = '""'.join(split(record.value)) if record.type == "TXT" else _zone_value(record)
-    lines = ["zone_id = var.zone_id", f"name    = {_hcl(record.name)}", f'type    = "{record.type}"']
+    lines = ["zone_id = var.zone_id", f"name    = {_hcl(record.name)}", f"type    = {_hcl(record.type)}"]
     return [*lines, f"ttl     = {record.ttl}", f"records = [{_hcl(text)}]"]
 
 
 def _cloudflare(record: Record, _zone: str) -> list[str]:
     number, _, host = record.value.rpartition(" ")
     content = _strings(record.value) if record.type == "TXT" else host
-    lines = ["zone_id = var.zone_id", f"name    = {_hcl(record.name)}", f'type    = "{record.type}"']
+    lines = ["zone_id = var.zone_id", f"name    = {_hcl(record.name)}", f"type    = {_hcl(record.type)}"]
     lines += [f"content = {_hcl(content)}", f"ttl     = {record.ttl}"]
-    return [*lines, f"priority = {number}"] if record.type == "MX" else lines
+    return [*lines, f"priority = {_number(number)}"] if record.type == "MX" else lines
+
+
+def _number(text: str) -> str:
+    return text if text.isascii() and text.isdigit() else _hcl(text)
 
 
 def _ovh(record: Record, zone: str) -> list[str]:
     lines = [f"zone      = {_hcl(zone)}", f"subdomain = {_hcl(_relative(record.name, zone))}"]
     target = _hcl(_strings(record.value) if record.type == "TXT" else _zone_value(record))
-    return [*lines, f'fieldtype = "{record.type}"', f"ttl       = {record.ttl}", f"target    = {target}"]
+    return [*lines, f"fieldtype = {_hcl(record.type)}", f"ttl       = {record.ttl}", f"target    = {target}"]
 
 
 _TERRAFORM: dict[str, tuple[str, Callable[[Record, str], list[str]]]] = {
@@ -153,7 +166,7 @@ def as_terraform(records: Iterable[Record], zone: str, host: str = "scaleway") -
     zone = plain(zone)
     kind, lines_of = _TERRAFORM[host]
     blocks, used = [], set()
-    for record in records:
+    for record in map(_shown, records):
         if record.name != zone and not record.name.endswith(f".{zone}"):
             raise InputError(f"{record.name} does not lie in the zone {zone}; give the zone that the domain belongs to")
         base = _NOT_IDENTIFIER.sub("_", f"mail_{_relative(record.name, zone) or 'apex'}_{record.type.lower()}".lower())
@@ -173,4 +186,4 @@ def _aligned(lines: list[str]) -> list[str]:
 
 def _hcl(text: str) -> str:
     """A string of Terraform's language: `${` and `%{` would start a template there, and SPF macros look the same."""
-    return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
+    return visible(json.dumps(text, ensure_ascii=False)).replace("${", "$${").replace("%{", "%%{")

@@ -5,7 +5,7 @@
 - A connection lost from the final dot on: in doubt. The caller's `settler` (the provider's API, asked by Message-ID)
   says what became of it; without an answer it stays in doubt and is not sent again.
 - A server that cannot be reached, or that refuses the session itself, is no mail's fault: the run ends, and
-  mails stay queued.
+  mails stay queued. So it is where the way to the server is lost within a mail, before the final dot.
 """
 
 from __future__ import annotations
@@ -15,32 +15,16 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
 from email.message import EmailMessage
-from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from helmmail.errors import InputError
 from helmmail.mail import recipients
 from helmmail.mail.dialogue import DialogueLog
+from helmmail.mail.fate import Fate, Settler
 from helmmail.mail.smtp import Limits, Login, Refused, Server, Session, Step
 from helmmail.mail.spool import Entry, Spool, State
 from helmmail.mail.wire import Broken, Connect, NoWay, connect
-
-
-class Fate(Enum):
-    """What a provider knows of a mail.
-
-    ABSENT only where it is certain that the provider has never got it, not even a moment ago: such a mail is sent
-    again.
-    """
-
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    ABSENT = "absent"
-    UNKNOWN = "unknown"
-
-
-Settler = Callable[[str], Fate]
-"""Says what became of a Message-ID (with its angle brackets)."""
 
 
 class Policy(NamedTuple):
@@ -58,6 +42,7 @@ class Policy(NamedTuple):
     settle_after: float = 30.0
     lookups: int = 5
     total: float = 900.0
+    last_answer: float = 5.0
 
     def pause(self, tries: int) -> float:
         """The pause after so many tries."""
@@ -102,10 +87,12 @@ def send(
     many: bool = False,
     progress: Callable[[Entry], None] | None = None,
     connect: Connect = connect,
+    run: str = "",
 ) -> Sent:
-    """Queues `messages`, then sends what the spool holds, what an earlier run left included.
+    """Queues `messages` as part of `run`, then sends what the spool holds, what an earlier run left included.
 
-    `spool` is entered already. Raises InputError, with nothing queued, for recipients that would harm the reputation.
+    `spool` is entered already. Raises InputError, with nothing queued, for recipients that would harm the reputation;
+    and where spool or log can be used no longer: each entry of the spool says then how far its mail has come.
     `progress` gets each mail whose state has changed; `connect` makes the connections.
     """
     listed: Sequence[EmailMessage] = list(messages)
@@ -113,16 +100,19 @@ def send(
     dialogue = DialogueLog(log)
     try:
         for message in listed:
-            spool.add(message)
-        run = _Run(server, spool, login, context, limits or Limits(), policy or Policy(), dialogue, progress, connect)
+            spool.add(message, run)
+        work = _Run(server, spool, login, context, limits or Limits(), policy or Policy(), dialogue, progress, connect)
         stopped, unreached = "", False
         try:
-            run.work(settler)
+            work.work(settler)
         except _Stop as stop:
             stopped, unreached = str(stop), stop.unreached
             dialogue.event("stopped", reason=stopped)
+        except InputError:
+            work.drop()  # perhaps within a mail, where QUIT would be a line of it
+            raise
         finally:
-            run.hang_up()
+            work.hang_up()
         return Sent(tuple(spool), stopped, unreached)
     finally:
         dialogue.close()
@@ -156,6 +146,7 @@ class _Run:
         self._end = time.monotonic() + policy.total
         self._about: Entry | None = None
         self._lookups: dict[str, int] = {}
+        self._lost = 0
 
     def work(self, settler: Settler | None) -> None:
         """Sends and settles until nothing is left that could be done now."""
@@ -221,32 +212,53 @@ class _Run:
         session.extend()
         self._dialogue.event("try", **_named(entry), number=entry.tries)
         try:
-            session.mail(entry.sender)
+            content = self._spool.content(entry)
+            session.mail(entry.sender, (entry.recipient,))
             session.rcpt(entry.recipient)
-            session.data(self._spool.content(entry))
+            session.data(content)
             self._move(entry, State.SENDING, "")
-            reply = session.final()
+            reply = session.final(self._last_answer())
         except Refused as refused:
+            self._lost = 0
             self._refused(session, entry, refused)
         except Broken as broken:
-            self._drop()
-            reason = f"the connection broke: {session.clean(broken.detail)}"
-            if entry.state is State.SENDING:
-                self._move(entry, State.IN_DOUBT, f"{reason}, after the mail was sent whole")
-            else:
-                self._again(entry, reason)
+            self.drop()
+            self._broke(entry, broken, session.clean(broken.detail))
         else:
+            self._lost = 0
             self._move(entry, State.ACCEPTED, session.clean(reply.text))
+
+    def _last_answer(self) -> float:
+        """Seconds for the reply to a final dot: what the run has left, with a floor; never more than the limit."""
+        return min(self._limits.final, max(self._policy.last_answer, self._end - time.monotonic()))
+
+    def _broke(self, entry: Entry, broken: Broken, detail: str) -> None:
+        reason = f"the connection broke: {detail}"
+        if entry.state is State.SENDING:
+            self._move(entry, State.IN_DOUBT, f"{reason}, after the mail was sent whole")
+        elif broken.kind == "smtputf8-missing":
+            self._move(entry, State.REFUSED, f"not sent: {detail}")
+        elif isinstance(broken, NoWay):
+            self._move(entry, State.QUEUED, reason)
+            entry.tries -= 1  # the server has not refused it
+            self._spool.save(entry)
+            self._lost += 1
+            if broken.lasting or self._lost >= self._policy.connections:
+                raise _Stop(reason, unreached=True)
+            self._sleep(self._policy.pause(self._lost), detail)
+        else:
+            self._lost = 0
+            self._again(entry, reason)
 
     def _refused(self, session: Session, entry: Entry, refused: Refused) -> None:
         reason = f"{refused.stage}: {session.clean(refused.reply.text)}"
         if refused.reply.code == 421:  # RFC 5321, 3.8: the server closes the connection
-            self._drop()
+            self.drop()
         elif refused.stage != "final":
             try:
                 session.rset()
             except (Broken, Refused):
-                self._drop()
+                self.drop()
         if refused.reply.code >= 500:
             self._move(entry, State.REFUSED, reason)
         else:
@@ -287,14 +299,20 @@ class _Run:
 
     def _move(self, entry: Entry, state: State, reason: str) -> None:
         """Into a state: on disk first, then told."""
+        before = entry.state, entry.reason
         entry.state, entry.reason = state, reason
-        self._spool.save(entry)
+        try:
+            self._spool.save(entry)
+        except InputError:
+            entry.state, entry.reason = before
+            raise
         if state is not State.SENDING:
             self._dialogue.event("state", **_named(entry), state=state.value, reason=reason)
             if self._progress is not None:
                 self._progress(entry)
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Closes the connection as it is."""
         if self._session is not None:
             self._session.close()
             self._session = None

@@ -14,11 +14,23 @@ from typing import NamedTuple, TypeVar
 
 from helmmail.errors import InputError
 from helmmail.mail.conceal import Concealer
+from helmmail.mail.names import ascii_address, needs_utf8
 from helmmail.mail.wire import Broken, Connect, Deadline, Reply, Wire, connect
 from helmmail.model import Security
 
 _LONGEST = 500
 """Characters of a reply that a step keeps."""
+_WANTED = {
+    "greeting": (220,),
+    "ehlo": (250,),
+    "starttls": (220,),  # RFC 3207, 4
+    "auth": (235,),  # RFC 4954, 6
+    "mail": (250,),
+    "rcpt": (250, 251),
+    "data": (354,),
+    "final": (250,),
+}
+"""The replies that mean yes at a step (RFC 5321, 4.3.2); at those that are not named here, any 2xx."""
 _T = TypeVar("_T")
 
 
@@ -140,9 +152,12 @@ class Session:
         return ssl.cert_time_to_seconds(until) if isinstance(until, str) else None
 
     def clean(self, text: str) -> str:
-        """One short line of a server's text, with user and password masked in every form."""
-        shown = "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
-        return self._concealer.clean(shown)[:_LONGEST]
+        """One short line of a server's text, with user and password masked in every form.
+
+        They are masked in the text as it came: one that is cut, or whose spaces have changed, is not recognised.
+        """
+        shown = " ".join(self._concealer.clean(text).split())
+        return "".join(each if each.isprintable() else "?" for each in shown)[:_LONGEST]
 
     def extend(self) -> None:
         """Starts the limit of the whole session anew, as before each mail of several."""
@@ -182,13 +197,18 @@ class Session:
             self._note(Step("auth", False, 0.0, 0, f"the server offers {said}; PLAIN or LOGIN are needed"))
             raise Broken("login-mechanism", f"the server offers {said}")
 
-    def mail(self, sender: str) -> Reply:
-        """MAIL FROM; "" is the null sender."""
-        return self._command("mail", f"MAIL FROM:<{self._address(sender)}>{self._utf8(sender)}")
+    def mail(self, sender: str, recipients: Sequence[str] = ()) -> Reply:
+        """MAIL FROM; "" is the null sender.
+
+        It says SMTPUTF8 where the sender or one of `recipients`, who are to follow, needs that (RFC 6531, 3.4).
+        """
+        path, *_ = [self._path("mail", each) for each in (sender, *recipients)]
+        extended = any(map(needs_utf8, (sender, *recipients)))
+        return self._command("mail", f"MAIL FROM:{path}{' SMTPUTF8' if extended else ''}")
 
     def rcpt(self, recipient: str) -> Reply:
         """RCPT TO."""
-        return self._command("rcpt", f"RCPT TO:<{self._address(recipient)}>")
+        return self._command("rcpt", f"RCPT TO:{self._path('rcpt', recipient)}")
 
     def data(self, content: bytes) -> None:
         """DATA and the content with dots stuffed (RFC 5321, 4.5.2), all but the final dot: nothing counts yet."""
@@ -199,14 +219,18 @@ class Session:
             "data", lambda: self._open_wire().send(stuffed), f"{len(content)} octets sent, without the final dot"
         )
 
-    def final(self) -> Reply:
-        """The final dot. From its first octet on, a broken connection leaves it open whether the mail was taken."""
+    def final(self, seconds: float | None = None) -> Reply:
+        """The final dot. From its first octet on, a broken connection leaves it open whether the mail was taken.
+
+        `seconds` is for the reply, by default `limits.final`.
+        """
         wire = self._open_wire()
-        wire.set_deadline(Deadline(self.limits.final))
+        seconds = self.limits.final if seconds is None else seconds
+        wire.set_deadline(Deadline(seconds))
 
         def end() -> Reply:
             wire.send(b"\r\n.\r\n")
-            return wire.reply(self.limits.final)
+            return wire.reply(seconds)
 
         return self._reply("final", end)
 
@@ -238,9 +262,7 @@ class Session:
         return f"{wire.tls.version()}, {cipher}, certificate valid until {self.certificate.get('notAfter', 'unknown')}"
 
     def _upgrade(self, wire: Wire) -> str:
-        reply = self._ask("STARTTLS")
-        if not reply.positive:
-            raise Refused("starttls", reply)
+        _checked("starttls", self._ask("STARTTLS"))
         return self._tls(wire)
 
     def _hello(self, wire: Wire) -> None:
@@ -257,18 +279,19 @@ class Session:
             reply = self._ask(_encoded(word))
         return reply
 
-    def _address(self, address: str) -> str:
-        """An address as it is sent: its domain as A-labels (RFC 5890) where the server has no SMTPUTF8 (RFC 6531)."""
-        local, at, domain = address.rpartition("@")
-        if address.isascii() or "SMTPUTF8" in self.extensions:
-            return address
-        try:
-            return f"{local}{at}{domain.encode('idna').decode()}"
-        except UnicodeError:
-            raise InputError(f"{domain!r} is no domain name; correct the address") from None
+    def _path(self, stage: str, address: str) -> str:
+        """An address as it is sent, its domain as A-labels (RFC 5890).
 
-    def _utf8(self, address: str) -> str:
-        return " SMTPUTF8" if not address.isascii() and "SMTPUTF8" in self.extensions else ""
+        Raises Broken, before anything is sent, for one that the server cannot take, and InputError for what is none.
+        """
+        if needs_utf8(address) and "SMTPUTF8" not in self.extensions:
+            why = f"the server does not offer SMTPUTF8 (RFC 6531), without which there is no {address}"
+            self._note(Step(stage, None, 0.0, 0, f"not done: {why}"))
+            raise Broken("smtputf8-missing", why)
+        try:
+            return f"<{ascii_address(address)}>"
+        except ValueError:
+            raise InputError(f"{address}: its domain is no domain name; correct the address") from None
 
     def _open_wire(self) -> Wire:
         if self._wire is None:
@@ -286,13 +309,7 @@ class Session:
         return self._reply(name, lambda: self._ask(command))
 
     def _reply(self, name: str, action: Callable[[], Reply]) -> Reply:
-        def checked() -> Reply:
-            reply = action()
-            if not reply.positive:
-                raise Refused(name, reply)
-            return reply
-
-        return self._step(name, checked)
+        return self._step(name, lambda: _checked(name, action()))
 
     def _step(self, name: str, action: Callable[[], _T], done: str = "") -> _T:
         begun = time.monotonic()
@@ -319,22 +336,13 @@ class Session:
             self._heard(step)
 
 
-def converse(session: Session, sender: str | None, recipients: Sequence[str] = ()) -> None:
-    """A whole session up to MAIL FROM and, with recipients, RCPT TO; then RSET and QUIT. No mail is sent.
-
-    Raises Broken and Refused, with the connection closed.
-    """
-    try:
-        session.open()
-        session.log_in()
-        if sender is not None:
-            session.mail(sender)
-            for recipient in recipients:
-                session.rcpt(recipient)
-            session.rset()
-        session.quit()
-    finally:
-        session.close()
+def _checked(name: str, reply: Reply) -> Reply:
+    """A reply that means yes at the step `name`; raises Refused for a no, Broken for a yes to something else."""
+    if reply.negative:
+        raise Refused(name, reply)
+    if reply.code not in _WANTED.get(name, range(200, 300)):
+        raise Broken("protocol", f"{name} was answered with {reply.text}")
+    return reply
 
 
 def _encoded(text: str) -> str:

@@ -155,7 +155,12 @@ def _grant(report: SpfReport, domain: str, record: SpfRecord, node: Node, needs:
             new,
         )
         return
-    severity = Severity.WARNING if needs.spf_note and needs.nested else Severity.ERROR
+    own_envelope = bool(needs.spf_note) and needs.nested
+    severity = Severity.WARNING if own_envelope else Severity.ERROR
+    if own_envelope:
+        report.unknown.append(
+            f"whether {needs.title} sends with an envelope sender of its own, which SPF then looks at"
+        )
     report.add(
         severity,
         f"the SPF record of {domain} does not let {needs.title} send: include:{needs.includes[0]} is missing",

@@ -16,6 +16,8 @@ _LITERAL = pattern(r"[\x21-\x24\x26-\x7e]")
 _TOP_LABEL = pattern(r"(?:[A-Za-z0-9]*[A-Za-z][A-Za-z0-9]*|[A-Za-z0-9]+-[A-Za-z0-9-]*[A-Za-z0-9])\.?\Z")
 _CIDR = pattern(r"(?:/(0|[1-9][0-9]?))?(?://(0|[1-9][0-9]{0,2}))?\Z")
 
+_DIGITS = 9
+"""Digits of a macro's number of labels: RFC 7208, section 7.3 wants 127 to be possible, and names have no more."""
 MECHANISMS = ("all", "include", "a", "mx", "ptr", "ip4", "ip6", "exists")
 ASKING = ("include", "a", "mx", "ptr", "exists", "redirect")
 """The terms that count towards the ten lookups (RFC 7208, section 4.6.4)."""
@@ -157,8 +159,9 @@ def check_macros(text: str, word: str, explanation: bool = False) -> bool:
         if macro is not None:
             if macro[1] and macro[1].lower() in "crt" and not explanation:
                 raise SpfSyntaxError(f"'{word}': the macro %{{{macro[1]}}} belongs in an explanation only")
-            if macro[2] and int(macro[2]) == 0:
-                raise SpfSyntaxError(f"'{word}': a macro of no labels")
+            if macro[2] and not 0 < len(macro[2].lstrip("0")) <= _DIGITS:
+                what = "a number of labels that no name has" if macro[2].strip("0") else "a macro of no labels"
+                raise SpfSyntaxError(f"'{word[:60]}': {what}")
             place, ends = macro.end(), True
         elif _LITERAL.match(text, place) or (explanation and text[place] == " "):
             place, ends = place + 1, False

@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from email.message import EmailMessage
 from email.utils import getaddresses
@@ -28,6 +28,8 @@ from helmmail.errors import InputError
 from helmmail.mail.compose import to_wire
 
 _FORMAT = 1
+_END = 1e12
+"""No time is later, and nothing is tried so often."""
 
 
 class State(Enum):
@@ -46,7 +48,10 @@ FINAL = frozenset({State.ACCEPTED, State.REFUSED, State.GIVEN_UP})
 
 @dataclass
 class Entry:
-    """A mail in the spool. Times are seconds since 1970; `reason` is the last reply or what broke, safe to show."""
+    """A mail in the spool. Times are seconds since 1970; `reason` is the last reply or what broke, safe to show.
+
+    `runs` are the runs, by any name, that the mail is part of.
+    """
 
     id: str
     message_id: str
@@ -58,7 +63,31 @@ class Entry:
     last_try: float = 0.0
     added: float = field(default_factory=time.time)
     reason: str = ""
+    runs: list[str] = field(default_factory=list)
     format: int = _FORMAT
+
+
+def _is_line(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _END
+
+
+_SOUND: Mapping[str, Callable[[object], bool]] = {
+    "id": _is_line,
+    "message_id": _is_line,
+    "sender": _is_line,
+    "recipient": _is_line,
+    "tries": lambda value: _is_time(value) and isinstance(value, int),
+    "next_try": _is_time,
+    "last_try": _is_time,
+    "added": _is_time,
+    "reason": lambda value: isinstance(value, str) and value.isprintable(),
+    "runs": lambda value: isinstance(value, list) and all(map(_is_line, value)),
+}
+"""What the values of an entry that was read must be like: a file may have been written by anybody."""
 
 
 class Spool:
@@ -76,7 +105,7 @@ class Spool:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise InputError(f"{self.folder}: no spool ({error.strerror}); give another folder") from None
+            raise InputError(f"{self.folder}: no spool ({error.strerror}); give another folder (--spool)") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -113,7 +142,11 @@ class Spool:
                 (self.folder / name).unlink()
         for each in sorted(known):
             entry = self._load(self.folder / f"{each}.json")
+            if (other := self._entries.get(entry.message_id)) is not None:
+                raise InputError(f"{self.folder}/{each}.json: has the Message-ID of {other.id}.json; move one away")
             self._entries[entry.message_id] = entry
+            if entry.state is State.QUEUED:
+                self.content(entry)  # what cannot be sent is told before anything is
             if entry.state is State.SENDING:
                 entry.state = State.IN_DOUBT
                 entry.reason = "the run was ended while the server had the mail"
@@ -124,12 +157,17 @@ class Spool:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data["format"] != _FORMAT:
                 raise ValueError("of another version")
-            return Entry(**{**data, "state": State(data["state"])})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            entry = Entry(**{**data, "state": State(data["state"])})
+            if wrong := next((name for name, sound in _SOUND.items() if not sound(getattr(entry, name))), ""):
+                raise ValueError(f"`{wrong}` is not sound")
+            if entry.id != path.stem:
+                raise ValueError("`id` is not the name of the file")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{path}: not a spooled mail ({error}); move it away") from None
+        return entry
 
-    def add(self, message: EmailMessage) -> Entry:
-        """Queues a message, durably; one whose Message-ID is here already is not added again.
+    def add(self, message: EmailMessage, run: str = "") -> Entry:
+        """Queues a message, durably, as part of a run; one whose Message-ID is here already is not added again.
 
         Raises InputError for a message without Message-ID, without a sender, or with other than one recipient: a reply
         to the final dot is one for all recipients, and could not be told apart.
@@ -143,7 +181,7 @@ class Spool:
         if not identifier or len(senders) != 1 or len(recipients) != 1:
             raise InputError("a mail needs a Message-ID, one sender and one recipient; send one mail a recipient")
         unique = sha256(identifier.encode()).hexdigest()[:24]
-        entry = Entry(unique, identifier, senders[0], recipients[0])
+        entry = Entry(unique, identifier, senders[0], recipients[0], runs=[run] if run else [])
         self._write(f"{unique}.eml", to_wire(message))
         self.save(entry)
         self._entries[identifier] = entry

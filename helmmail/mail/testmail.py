@@ -1,25 +1,31 @@
 """A test mail, sent and followed to its end: what `send` does for each environment, and the last rung of `verify`.
 
-Who starts a run again goes on with what the last one left in the spool; only where nothing is left is a new mail made.
+Who starts a run again goes on with what the last one left in the spool; only where nothing is left are new mails made.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from pathlib import Path
 from typing import NamedTuple
 
-from helmmail.mail import advice, probe
-from helmmail.mail.api.base import Api, Delivery, MailState
+from helmmail.errors import InputError
+from helmmail.mail import advice, probe, recipients
+from helmmail.mail.api.base import Api, Delivery, MailState, domain_name
 from helmmail.mail.api.errors import ApiError
 from helmmail.mail.api.wait import Pace, wait_for_delivery
 from helmmail.mail.causes import MailFinding
 from helmmail.mail.compose import compose
+from helmmail.mail.dialogue import DialogueLog
+from helmmail.mail.fate import Fate, Settler
+from helmmail.mail.names import ascii_address
 from helmmail.mail.replies import classify
-from helmmail.mail.send import Fate, Policy, Settler, send
+from helmmail.mail.send import Policy, Sent, send
 from helmmail.mail.smtp import Limits, Login, Server
 from helmmail.mail.spool import FINAL, Entry, Spool, State
 from helmmail.mail.wire import Connect, NoWay, connect
@@ -45,8 +51,8 @@ class Order(NamedTuple):
 class Means:
     """How: `log` is a file for the dialogues, `api` the provider's, None where it cannot be asked; `connect` connects.
 
-    `seconds` is for everything, `wait` whether mails are followed until they are delivered; `untold` says why there is
-    no `api`.
+    `seconds` is for everything, `wait` whether mails are followed until they are delivered; `again` asks for a new mail
+    to each recipient but those that one is queued for; `untold` says why there is no `api`.
     """
 
     api: Api | None = None
@@ -67,7 +73,8 @@ class Means:
 class Outcome(NamedTuple):
     """What became of one mail. `stopped` says why it is still queued; `delivery` is None where it was not followed.
 
-    `unreached`: it is queued because there was no way to the server.
+    `unreached`: it is queued because there was no way to the server, or spool or log could be used no longer. `before`:
+    it was accepted in an earlier run.
     """
 
     order: Order
@@ -76,6 +83,7 @@ class Outcome(NamedTuple):
     delivery: Delivery | None = None
     untold: str = ""
     unreached: bool = False
+    before: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -96,9 +104,9 @@ class Outcome(NamedTuple):
         entry = self.entry
         tries = f", {entry.tries} tries" if entry.tries != 1 else ""
         origin = f" from {self.order.origin}" if self.order.origin else ""
-        reason = entry.reason or self.stopped
-        parts = [f"{entry.state.value} at {self.order.server}{origin}{tries}: {reason}".rstrip(": ")]
-        if self.stopped and entry.reason:
+        state = f"{entry.state.value}{' before' if self.before else ''}"
+        parts = [f"{state} at {self.order.server}{origin}{tries}: {entry.reason or self.stopped}".rstrip(": ")]
+        if self.stopped and entry.reason and self.stopped != entry.reason:
             parts.append(self.stopped)
         if self.delivery is not None:
             told = self.delivery.word or self.delivery.state.value
@@ -116,26 +124,113 @@ _DELIVERED = {
 }
 
 
-def deliver(order: Order, folder: Path, means: Means) -> list[Outcome]:
-    """Sends one mail to each recipient, or goes on with those that are in the spool at `folder`, and follows them.
+class _Plan(NamedTuple):
+    """What a run finds in the spool, and what it adds. `run` is its name in there.
 
-    Raises InputError, with nothing sent, for recipients that would harm the reputation, and where the spool or the log
-    cannot be used.
+    `begun` are the mails whose end is not known, `reached` those that an earlier run of this kind has brought to its
+    recipients, `replaced` those in doubt that are asked for again; `missing` are the recipients that get a new mail.
     """
-    end = time.monotonic() + means.seconds
-    with Spool(folder) as spool:
-        left = {entry.message_id for entry in spool if entry.state not in FINAL}
-        begun = {entry.recipient for entry in spool if entry.message_id in left and not means.again}
-        messages = [
-            compose(order.sender, recipient, order.environment or "helmmail")
-            for recipient in dict.fromkeys(order.recipients)
-            if recipient not in begun
+
+    run: str
+    begun: tuple[Entry, ...]
+    reached: tuple[Entry, ...]
+    replaced: tuple[Entry, ...]
+    missing: tuple[str, ...]
+
+
+def _planned(wanted: Sequence[str], spool: Spool, *, again: bool) -> _Plan:
+    """Who starts a run again is not to send twice: a run is over when each of its mails has come to an end.
+
+    Until then the recipients that it has reached get nothing new. It is known by its recipients.
+    """
+    asked = hashlib.sha256("\0".join(sorted(wanted)).encode()).hexdigest()[:16]
+    left = [entry for entry in spool if entry.state not in FINAL]
+    known = [run for entry in left for run in entry.runs if run.startswith(f"{asked}-")]
+    run = max(known) if known and not again else f"{asked}-{time.time_ns()}"
+    replaced = [each for each in left if again and each.state is not State.QUEUED and each.recipient in wanted]
+    begun = [each for each in left if each not in replaced]
+    reached = [each for each in spool.of(State.ACCEPTED) if run in each.runs and each.recipient in wanted]
+    served = {each.recipient for each in (*begun, *reached)}
+    missing = [each for each in wanted if each not in served]
+    return _Plan(run, tuple(begun), tuple(reached), tuple(replaced), tuple(missing))
+
+
+class Job:
+    """An order that is carried out: `open` says what stands against it before anything is sent, then `run`, `close`."""
+
+    def __init__(self, order: Order, folder: Path, means: Means) -> None:
+        """Nothing is touched yet; the spool is at `folder`."""
+        self._order = order
+        self._means = means
+        self._spool = Spool(folder)
+        self._plan = _Plan("", (), (), (), ())
+        self._messages: list[EmailMessage] = []
+
+    def open(self) -> None:
+        """Takes the spool, looks at the log, and writes the new mails, which are kept in memory.
+
+        Raises InputError for addresses that are none or would harm the reputation, and where spool or log cannot be
+        used.
+        """
+        order, means = self._order, self._means
+        recipients.check(order.recipients, many=means.many)
+        DialogueLog(means.log).close()
+        self._spool.__enter__()
+        try:
+            addresses = dict.fromkeys(map(ascii_address, order.recipients))  # as they stand in the spool
+            self._plan = _planned(list(addresses), self._spool, again=means.again)
+            name = order.environment or "helmmail"
+            self._messages = [compose(order.sender, each, name) for each in self._plan.missing]
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Gives the spool back."""
+        self._spool.__exit__()
+
+    def run(self) -> list[Outcome]:
+        """Sends, and follows what was sent.
+
+        Raises InputError, with nothing sent, where no mail could be put into the spool. What goes wrong here after
+        that stands in the outcomes.
+        """
+        order, means, plan = self._order, self._means, self._plan
+        end = time.monotonic() + means.seconds
+        new = {str(message["Message-ID"]) for message in self._messages}
+        broken = ""
+        try:
+            sent = self._sent()
+        except InputError as error:
+            broken = str(error)
+            sent = Sent(tuple(self._spool), broken, unreached=True)
+            for entry in self._spool.of(State.SENDING):
+                entry.state, entry.reason = State.IN_DOUBT, "the run was ended while the server had the mail"
+        mine = {each.message_id for each in (*plan.begun, *plan.reached)} | new
+        found = [entry for entry in sent.entries if entry.message_id in mine]
+        if broken and not found:
+            raise InputError(broken)
+        before = {each.message_id for each in plan.reached}
+        return [
+            _followed(order, entry, sent.stopped, means, end, always=bool(broken))._replace(
+                unreached=sent.unreached, before=entry.message_id in before
+            )
+            for entry in found
         ]
-        new = {str(message["Message-ID"]) for message in messages}
-        sent = send(
-            messages,
+
+    def _sent(self) -> Sent:
+        order, means, plan = self._order, self._means, self._plan
+        for entry in plan.begun:
+            if entry.recipient in map(ascii_address, order.recipients) and plan.run not in entry.runs:
+                entry.runs.append(plan.run)
+                self._spool.save(entry)
+        for entry in plan.replaced:
+            entry.state, entry.reason = State.GIVEN_UP, f"{entry.reason}; a new mail was asked for"
+            self._spool.save(entry)
+        return send(
+            self._messages,
             order.server,
-            spool,
+            self._spool,
             login=order.login,
             context=means.context,
             limits=means.limits,
@@ -145,18 +240,33 @@ def deliver(order: Order, folder: Path, means: Means) -> list[Outcome]:
             many=means.many,
             progress=lambda entry: means.progress(f"{entry.recipient}: {entry.state.value}"),
             connect=means.connect,
+            run=plan.run,
         )
-    found = [entry for entry in sent.entries if entry.message_id in left | new]
-    return [_followed(order, entry, sent.stopped, means, end)._replace(unreached=sent.unreached) for entry in found]
+
+
+def deliver(order: Order, folder: Path, means: Means) -> list[Outcome]:
+    """Sends one mail to each recipient, or goes on with those that are in the spool at `folder`, and follows them.
+
+    Raises InputError, with nothing sent, as Job does.
+    """
+    job = Job(order, folder, means)
+    job.open()
+    try:
+        return job.run()
+    finally:
+        job.close()
+
+
+def _sending_domain(order: Order) -> str:
+    """The sender's domain as APIs take it. Raises InputError."""
+    return domain_name(order.sender.rpartition("@")[2])
 
 
 def _settler(api: Api, order: Order) -> Settler:
-    domain = order.sender.rpartition("@")[2]
-
     def ask(message_id: str) -> Fate:
         try:
-            found = api.find_mail(message_id, domain=domain).found
-        except ApiError:
+            found = api.find_mail(message_id, domain=_sending_domain(order)).found
+        except (ApiError, InputError):
             return Fate.UNKNOWN
         # A mail that the API does not list may still be on its way into the list: never sent again for that.
         return Fate.ACCEPTED if found else Fate.UNKNOWN
@@ -164,8 +274,9 @@ def _settler(api: Api, order: Order) -> Settler:
     return ask
 
 
-def _followed(order: Order, entry: Entry, stopped: str, means: Means, end: float) -> Outcome:
-    told = stopped if entry.state is State.QUEUED else ""
+def _followed(order: Order, entry: Entry, stopped: str, means: Means, end: float, *, always: bool = False) -> Outcome:
+    """The outcome of a mail; why the run was stopped is told of those that are queued, or `always`."""
+    told = stopped if always or entry.state is State.QUEUED else ""
     if not means.wait or entry.state is not State.ACCEPTED:
         return Outcome(order, entry, told)
     if means.api is None:
@@ -176,11 +287,11 @@ def _followed(order: Order, entry: Entry, stopped: str, means: Means, end: float
             entry.message_id,
             max(0.0, end - time.monotonic()),
             means.progress,
-            domain=order.sender.rpartition("@")[2],
+            domain=_sending_domain(order),
             recipient=entry.recipient,
             pace=means.pace,
         )
-    except ApiError as error:
+    except (ApiError, InputError) as error:
         return Outcome(order, entry, told, untold=str(error))
     return Outcome(order, entry, told, delivery)
 

@@ -21,7 +21,8 @@ MOST_LINES = 200
 """Lines of a reply that are read; EHLO of real servers has about 20."""
 LONGEST_LINE = 4096
 """Octets; RFC 5321, 4.5.3.1.5 says 512, some servers go over it."""
-_CODE = re.compile(rb"([2-5][0-9]{2})([ -]?)")
+_CODE = re.compile(rb"([2-5][0-9]{2})(?:([ -])|\Z)")
+"""RFC 5321, 4.2: three digits, then a space, a hyphen or the end."""
 
 
 class Reply(NamedTuple):
@@ -36,9 +37,9 @@ class Reply(NamedTuple):
         return f"{self.code} {' '.join(self.lines)}".strip()
 
     @property
-    def positive(self) -> bool:
-        """Whether the command was taken (2xx) or goes on (3xx)."""
-        return self.code < 400
+    def negative(self) -> bool:
+        """Whether the server says no, for now (4xx) or for good (5xx). What else it says is a yes in its place only."""
+        return self.code >= 400
 
 
 class Broken(Exception):  # noqa: N818 (an outcome, not a mistake)
@@ -116,14 +117,17 @@ class Wire:
         self._deadline = deadline
 
     def reply(self, seconds: float | None = None) -> Reply:
-        """The next reply (RFC 5321, 4.2.1); lines that are none break the connection as `not-smtp`."""
+        """The next reply (RFC 5321, 4.2.1); lines that are none break the connection as `not-smtp`.
+
+        What the server said is told whole, since a secret that was cut could not be masked any more.
+        """
         lines: list[str] = []
         until = time.monotonic() + self._deadline.left(seconds or self._seconds)
         while True:
             line = self._line(until)
             match = _CODE.match(line)
             if not match or len(lines) >= MOST_LINES:
-                raise Broken("not-smtp", f"the server said {line[:80].decode('utf-8', 'replace')!r}")
+                raise Broken("not-smtp", f"the server said {line.decode('utf-8', 'replace')}")
             lines.append(line[match.end() :].decode("utf-8", "replace").strip())
             if match[2] != b"-":
                 return Reply(int(match[1]), tuple(lines))

@@ -21,7 +21,8 @@ class Application(NamedTuple):
     """How an application is asked. `script` is for the application's own interpreter of `language`.
 
     `keys` has the setting of each role; `variables` the variables that a role's setting is made of, where not all are.
-    `silent` are the values of settings under which nothing is sent by SMTP.
+    `silent` are the values of settings under which nothing is sent by SMTP, `by_smtp` all those under which it is. A
+    word of theirs that ends in * is a beginning.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Application(NamedTuple):
     keys: Mapping[str, str]
     tls: Mapping[str, Flag]
     silent: Mapping[str, tuple[Word, ...]]
+    by_smtp: Mapping[str, tuple[Word, ...]]
     variables: Mapping[str, tuple[str, ...]]
     advice: str
 
@@ -43,7 +45,8 @@ class Application(NamedTuple):
             data[language],
             data["keys"],
             {name: Flag.from_data(flag) for name, flag in data.get("tls", {}).items()},
-            {name: tuple(_listed(words)) for name, words in data.get("silent", {}).items()},
+            _by_setting(data.get("silent", {})),
+            _by_setting(data.get("by_smtp", {})),
             {role: tuple(names) for role, names in data.get("variables", {}).items()},
             data.get("advice", _ADVICE),
         )
@@ -56,7 +59,7 @@ class Application(NamedTuple):
     @property
     def shown(self) -> tuple[str, ...]:
         """The settings that are told as they are. One that is private as well is not."""
-        named = dict.fromkeys([*self.keys.values(), *self.tls, *self.silent])
+        named = dict.fromkeys([*self.keys.values(), *self.tls, *self.silent, *self.by_smtp])
         return tuple(name for name in named if name not in self.private.values())
 
     def security(self, settings: Mapping[str, object]) -> tuple[Security, ...]:
@@ -69,8 +72,13 @@ class Application(NamedTuple):
 
     def silenced(self, settings: Mapping[str, object]) -> list[str]:
         """The settings by which nothing is sent by SMTP."""
-        texts = {name: _text(settings.get(name)) for name in self.silent}
-        return [name for name, text in texts.items() if text is not None and is_one_of(text, self.silent[name])]
+        return [name for name, words in self.silent.items() if _is_among(settings.get(name), words)]
+
+    def unproven(self, settings: Mapping[str, object]) -> list[str]:
+        """The settings that do not say whether it is sent by SMTP."""
+        silenced = self.silenced(settings)
+        open_ones = [name for name, words in self.by_smtp.items() if not _is_among(settings.get(name), words)]
+        return [name for name in open_ones if name not in silenced]
 
     def _fits(self, name: str, settings: Mapping[str, object], mode: Security) -> bool:
         flag, value = self.tls[name], settings.get(name)
@@ -92,8 +100,20 @@ def _brought() -> dict[str, Application]:
     return {data["id"]: Application.from_data(data) for data in profiles.load("applications")}
 
 
+def _by_setting(data: Mapping[str, Word | list[Word]]) -> dict[str, tuple[Word, ...]]:
+    return {name: tuple(_listed(words)) for name, words in data.items()}
+
+
 def _listed(words: Word | list[Word]) -> list[Word]:
     return words if isinstance(words, list) else [words]
+
+
+def _is_among(value: object, words: tuple[Word, ...]) -> bool:
+    text = _text(value)
+    if text is None:
+        return False
+    beginnings = tuple(each[:-1].lower() for each in words if isinstance(each, str) and each.endswith("*"))
+    return is_one_of(text, words) or text.lower().startswith(beginnings)
 
 
 def _text(value: object) -> str | None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from email.utils import parseaddr
 from typing import NamedTuple
 
+from helmmail.cluster.envelope import envelope_address
 from helmmail.cluster.environment import Environment, Variable
 from helmmail.cluster.hidden import Hidden
 from helmmail.cluster.probe import Credential, Talk, UrlPart
 from helmmail.model import Security
 from helmmail.redact import MASK
 from helmmail.settings.block import Block, server
+from helmmail.settings.carriers import Form
 from helmmail.verification.compare import own_block
 from helmmail.verification.expected import Expectation, Wanted
 from helmmail.verification.reading import mail_blocks, server_blocks
@@ -62,18 +65,19 @@ def called_server(container: Container, view: View, options: Options) -> Called 
     reader, asked = view.target.knowledge.reader, container.expectation
     if not options.before_deploy:
         environment = container.environment
-        block = _own_block(server_blocks(environment, reader, container.blocks), asked)
+        block = own_block_of(server_blocks(environment, reader, container.blocks), asked)
         found = _own(block, asked)
     elif asked is None:
         return "no values say which server it will be"
     else:
         environment = _environment(asked, view.snapshot)
-        block = _own_block(server_blocks(environment, reader, mail_blocks(environment, reader)), asked)
+        block = own_block_of(server_blocks(environment, reader, mail_blocks(environment, reader)), asked)
         found = _wanted(block, asked, view.snapshot)
     return found if isinstance(found, str) else _called(found, block, environment)
 
 
-def _own_block(blocks: Sequence[Block], asked: Expectation | None) -> Block | None:
+def own_block_of(blocks: Sequence[Block], asked: Expectation | None) -> Block | None:
+    """The block of a container's that a block of the files is about; the first where no files are held against it."""
     return next(iter(blocks), None) if asked is None else own_block(blocks, asked)
 
 
@@ -86,6 +90,8 @@ def _own(block: Block | None, asked: Expectation | None) -> MailServer | str:
     if block.host is None or port is None or security is None:
         return "host, port or TLS mode are not known from outside the pod"
     user, password = (_own_credential(block, role) for role in ("user", "password"))
+    if all(_is_empty(block, role) for role in ("user", "password")):
+        user = password = None  # a relay without login
     return MailServer(block.host, port, security, user, password, sender or block.literal("sender") or "")
 
 
@@ -95,6 +101,11 @@ def _own_credential(block: Block, role: str) -> str | UrlPart | None:
         return entry.name
     found = server("url", block.host_text(block.host_entry) or "") if block.host_role == "url" else None
     return UrlPart(block.host_entry.name, role) if found is not None and found["userinfo"] else None
+
+
+def _is_empty(block: Block, role: str) -> bool:
+    entry = block.entry(role)
+    return entry is not None and entry.value.form is Form.EMPTY
 
 
 def _wanted(block: Block | None, asked: Expectation, snapshot: Snapshot) -> MailServer | str:
@@ -139,7 +150,7 @@ def _called(found: MailServer, block: Block | None, environment: Environment) ->
         shown = f"the server of {block.host_entry.name}"
     sender = block.entry("sender")
     if sender is not None and found.sender and _is_hidden(environment, sender.name):
-        hidden.append(found.sender)
+        hidden += [each for each in (found.sender, parseaddr(found.sender)[1], envelope_address(found.sender)) if each]
     return Called(found, shown, tuple(hidden))
 
 
@@ -149,6 +160,8 @@ def _is_hidden(environment: Environment, name: str) -> bool:
 
 def secret_data(wanted: Wanted, snapshot: Snapshot) -> bytes | str:
     """The bytes that a credential will have, or why they are not known."""
+    if wanted.made is not None and wanted.made.data is not None:
+        return wanted.made.data
     if wanted.value:
         return wanted.value.encode()
     if wanted.secret is None or not wanted.secret[0]:

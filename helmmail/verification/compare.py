@@ -34,7 +34,9 @@ def differences(
     found = [each for wanted in expectation.variables.values() for each in _variable(environment, wanted, knowledge)]
     block = own_block(blocks, expectation)
     if block is not None:
-        found += _meaning(block, expectation, told=bool(found))
+        told = bool(found)
+        found += _host(block, expectation, environment)
+        found += _meaning(block, expectation, told=told)
         found += faults(block, knowledge)
     elif not expectation.variables:
         found.append(Difference(Verdict.FAIL, f"no mail settings such as {expectation} asks for"))
@@ -112,6 +114,9 @@ def _literal(variable: Variable, wanted: Wanted) -> Iterator[Difference]:
     data = variable.data
     if data is None:
         yield _missing(variable, wanted)
+    elif wanted.made is not None and wanted.made.is_unknown:
+        why = wanted.made.problem.partition(": ")[2]
+        yield Difference(Verdict.UNKNOWN, f"{wanted.name}: what the files say is not known: {why} ({wanted.place})")
     elif not wanted.accepts(data.decode("utf-8", "replace")):
         said = "" if wanted.is_private else f" '{_short(wanted.value)}'"
         yield Difference(Verdict.FAIL, f"{_says(variable, wanted)}; the files say{said or ' another'} ({wanted.place})")
@@ -184,6 +189,17 @@ def _short(text: str) -> str:
     return masked if len(masked) <= _LONGEST else masked[: _LONGEST - 1] + "…"
 
 
+def _host(block: Block, expectation: Expectation, environment: Environment) -> Iterator[Difference]:
+    """Where a block of the chart's own names has another host."""
+    wanted = expectation.host
+    if (
+        not expectation.variables
+        and wanted is not None
+        and block.host not in (wanted, environment.expand(wanted).value)
+    ):
+        yield Difference(Verdict.FAIL, f"the host is '{block.host}'; the files say '{wanted}' ({expectation})")
+
+
 def _meaning(block: Block, expectation: Expectation, *, told: bool) -> Iterator[Difference]:
     """Where the settings as a whole mean something else, by variables that the files do not have.
 
@@ -197,10 +213,6 @@ def _meaning(block: Block, expectation: Expectation, *, told: bool) -> Iterator[
         if entry.name not in expectation.variables and entry.value.literal is not None
     )
     by = f", by {', '.join(extra)}" if extra and expectation.variables else ""
-    if not expectation.variables and block.host != expectation.host and expectation.host is not None:
-        yield Difference(
-            Verdict.FAIL, f"the host is '{block.host}'; the files say '{expectation.host}' ({expectation})"
-        )
     for what, has, wants in (
         ("port", block.port, expectation.port),
         ("TLS mode", block.security, expectation.security),

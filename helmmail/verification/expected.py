@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from helmmail.cluster.environment import LITERAL, Environment, Variable
+from helmmail.cluster.expansion import pieces
+from helmmail.cluster.hidden import Hidden
 from helmmail.document.edit import is_true
 from helmmail.environments.values import effective
 from helmmail.lazy import pattern
@@ -26,6 +29,7 @@ class Wanted(NamedTuple):
 
     `value` is a literal's text; `secret` the Secret and the key that a reference names (a name of "" is only known when
     the chart is rendered). `plain` says that the literal is unquoted, so that the chart chooses how to spell it.
+    `made` is what the literal becomes in a container, None where it is that text itself.
     """
 
     name: str
@@ -36,14 +40,27 @@ class Wanted(NamedTuple):
     secret: tuple[str, str] | None = None
     plain: bool = False
     truth: bool = False
+    made: Variable | None = None
 
     @property
     def is_private(self) -> bool:
         """Whether the value must not be shown: user names may be tokens, and a URL may hold both."""
         return self.role in _CREDENTIAL_ROLES or self.role == "url" or is_credential(self.name)
 
+    def within(self, environment: Environment) -> Wanted:
+        """As the kubelet makes it: it replaces `$(VAR)` in a container's own literals, not in what those come from.
+
+        What came from a Secret does not get into `value`, which stays as written then.
+        """
+        if "$" not in self.value or environment.variable(self.name).source != LITERAL:
+            return self
+        made = environment.expand(self.value)
+        return self._replace(made=made, value=made.value if isinstance(made.value, str) else self.value)
+
     def accepts(self, text: str) -> bool:
         """Whether a container's text is what the files say; a truth may be spelled otherwise."""
+        if self.made is not None and isinstance(self.made.value, Hidden):
+            return self.made.value == Hidden(text.encode())
         if text == self.value:
             return True
         truth = is_true(self.value)
@@ -75,6 +92,21 @@ class Expectation:
     password: Wanted | None = None
     env_from: tuple[str, ...] = ()
     """The Secrets all of whose keys the containers get, as far as the values say."""
+    written: Expectation | None = None
+    """As the files have it, for one that was made for a container."""
+
+    @property
+    def origin(self) -> Expectation:
+        """The block as the files have it."""
+        return self.written or self
+
+    def within(self, environment: Environment) -> Expectation:
+        """As a container has to have it, with its variables for `$(VAR)`; itself where there is nothing to replace."""
+        made = {name: each.within(environment) for name, each in self.variables.items()}
+        if all(made[name] is each for name, each in self.variables.items()):
+            return self
+        user, password = (each and each.within(environment) for each in (self.user, self.password))
+        return replace(self, variables=made, user=user, password=password, written=self.origin)
 
     def __str__(self) -> str:
         return f"{self.path or '(top)'}, {self.place}"
@@ -94,6 +126,7 @@ def expectations(blocks: Iterable[Block]) -> list[Expectation]:
 def _expectation(block: Block) -> Expectation:
     variables = {each.name: each for each in _variables(block)} if _is_environment(block) else {}
     sender = effective(block).sender
+    is_told = sender is not None and sender.form in ("literal", "derived") and not _is_made(sender.value)
     return Expectation(
         path=".".join(block.carrier.path),
         dialect=block.dialect,
@@ -101,7 +134,7 @@ def _expectation(block: Block) -> Expectation:
         host=block.host,
         port=block.port,
         security=block.security,
-        sender=sender.value if sender is not None and sender.form in ("literal", "derived") else None,
+        sender=sender.value if sender is not None and is_told else None,
         variables=variables,
         secrets=tuple(dict.fromkeys(_secrets(block))),
         user=_credential(block, "user"),
@@ -155,6 +188,11 @@ def _reference(block: Block, entry: Entry) -> tuple[str, str] | None:
 def _is_open(text: str) -> bool:
     """Whether a name is only known when the chart is rendered."""
     return "{{" in text or "${" in text
+
+
+def _is_made(text: str) -> bool:
+    """Whether a text is only complete in a container, with its other variables (`$(VAR)`)."""
+    return any(is_reference for _, is_reference in pieces(text))
 
 
 def _secrets(block: Block) -> Iterator[Secret]:

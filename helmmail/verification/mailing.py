@@ -29,11 +29,19 @@ def send_mails(view: View, options: Options) -> Iterator[Mailed]:
     found: dict[object, tuple[list[str], Container]] = {}
     for sender in view.senders:
         for container in sender.containers:
-            workloads, _ = found.setdefault(own_server(container), ([], container))
+            workloads, _ = found.setdefault(_way(container), ([], container))
             if str(sender) not in workloads:
                 workloads.append(str(sender))
     for workloads, container in found.values():
         yield _send(tuple(workloads), container, view.target.knowledge, options)
+
+
+def _way(container: Container) -> object:
+    """What a message depends on: the server and the sender, and what user and password are, not where they stand."""
+    server = own_server(container)
+    if isinstance(server, str):
+        return server
+    return server._replace(user=None, password=None), _login(container, server.user, server.password)
 
 
 def _send(workloads: tuple[str, ...], container: Container, knowledge: Knowledge, options: Options) -> Mailed:

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from helmmail.cluster.environment import SERVICE_LINK, Environment, Variable
+from helmmail.cluster.expansion import pieces
 from helmmail.cluster.hidden import Hidden
 from helmmail.document.source import Document
 from helmmail.errors import InputError
 from helmmail.lazy import pattern
-from helmmail.settings.block import Block
+from helmmail.settings.block import Block, server
 from helmmail.settings.reader import Reader
 
 _UNREADABLE = pattern("[\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -66,11 +67,24 @@ def _blocks(variables: Iterable[Variable], reader: Reader) -> list[Block]:
 
 
 def _entry(variable: Variable) -> Iterator[dict[str, object]]:
-    if isinstance(variable.value, str):
-        yield {"name": variable.name, "value": variable.value}
+    text = variable.value if isinstance(variable.value, str) else _open_url(variable)
+    if text is not None:
+        yield {"name": variable.name, "value": text}
     elif variable.value is not None or variable.is_unknown:
         reference = {"name": variable.source or "?", "key": variable.name}
         yield {"name": variable.name, "valueFrom": {"secretKeyRef": reference}}
+
+
+def _open_url(variable: Variable) -> str | None:
+    """A URL of which only user and password came from a Secret, with `$(VAR)` for them; None for all else."""
+    shown, whole = (server("url", text) for text in (variable.shown, (variable.data or b"").decode("utf-8", "replace")))
+    if shown is None or whole is None or not shown["userinfo"]:
+        return None
+    # A password with a `/` in it makes another URL of the whole.
+    parts = ("scheme", "host", "port", "path", "query")
+    rest = variable.shown.replace(shown["userinfo"], "", 1)
+    is_open = shown.group(*parts) == whole.group(*parts) and not any(is_made for _, is_made in pieces(rest))
+    return variable.shown if is_open else None
 
 
 def names_in(blocks: Iterable[Block]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -82,6 +82,20 @@ def read_named(cluster: Reads, snapshot: Snapshot, resource: str, names: Iterabl
             snapshot.named[key] = cluster.get(resource, name)
         except Denied as error:
             snapshot.denied[key] = error
+
+
+def references(container: Object, kind: str, names: set[str] | None = None) -> Iterator[str]:
+    """The Secrets or ConfigMaps (`kind`: secret, configMap) that a container's variables (of `names`, None for all) and
+    its envFrom refer to.
+    """
+    for entry in container.get("env") or ():
+        reference = (entry.get("valueFrom") or {}).get(f"{kind}KeyRef")
+        if reference and (names is None or entry.get("name") in names):
+            yield reference.get("name") or ""
+    for entry in container.get("envFrom") or ():
+        reference = entry.get(f"{kind}Ref")
+        if reference:
+            yield reference.get("name") or ""
 
 
 class NotRead(Denied):

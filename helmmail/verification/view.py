@@ -27,6 +27,7 @@ from helmmail.verification.snapshot import (
     SERVICES,
     Read,
     Snapshot,
+    references,
 )
 from helmmail.verification.target import Target
 
@@ -113,7 +114,8 @@ class View:
     @cached_property
     def unmet(self) -> list[Expectation]:
         """The settings blocks of the files that no container is held against."""
-        met = {id(each.expectation) for sender in self.senders for each in sender.containers}
+        asked = (each.expectation for sender in self.senders for each in sender.containers)
+        met = {id(each.origin) for each in asked if each is not None}
         same = {id(each) for each in self.target.expectations if _is_met(each, self.senders)}
         return [each for each in self.target.expectations if id(each) not in met | same]
 
@@ -129,7 +131,8 @@ def _is_met(expectation: Expectation, senders: Sequence[Sender]) -> bool:
 
 
 def _asked(expectation: Expectation) -> object:
-    variables = {name: (each.form, each.value, each.secret) for name, each in expectation.variables.items()}
+    written = expectation.origin.variables
+    variables = {name: (each.form, each.value, each.secret) for name, each in written.items()}
     return variables or (expectation.host, expectation.port, expectation.security)
 
 
@@ -193,7 +196,8 @@ def _container(
     if not candidates:
         found = [each for block in blocks for each in faults(block, knowledge)]
         return Container(spec["name"], spec, pod, environment, blocks, None, [*found, *unstartable(environment, found)])
-    compared = [(differences(environment, blocks, each, knowledge), each) for each in candidates]
+    made = [each.within(environment) for each in candidates]
+    compared = [(differences(environment, blocks, each, knowledge), each) for each in made]
     best, expectation = min(compared, key=lambda pair: [each.verdict is Verdict.FAIL for each in pair[0]].count(True))
     best += unstartable(environment, best)
     return Container(spec["name"], spec, pod, environment, blocks, expectation, best)
@@ -225,25 +229,13 @@ def needed_names(snapshot: Snapshot, target: Target) -> tuple[set[str], set[str]
     config_maps: set[str] = set()
     for workload in view.workloads:
         for container in containers_of(workload.template.get("spec") or {}):
-            config_maps.update(_references(container, "configMap", None))
+            config_maps.update(references(container, "configMap"))
     for sender in view.senders:
         for each in sender.containers:
             names = _reachable(each.spec, set(each.names))
-            secrets.update(_references(each.spec, "secret", names))
-            config_maps.update(_references(each.spec, "configMap", None))
+            secrets.update(references(each.spec, "secret", names))
+            config_maps.update(references(each.spec, "configMap"))
     return secrets, config_maps
-
-
-def _references(container: Object, kind: str, names: set[str] | None) -> Iterator[str]:
-    """The objects that a container's variables (of `names`, None for all) and its envFrom refer to."""
-    for entry in container.get("env") or ():
-        reference = (entry.get("valueFrom") or {}).get(f"{kind}KeyRef")
-        if reference and (names is None or entry.get("name") in names):
-            yield reference.get("name") or ""
-    for entry in container.get("envFrom") or ():
-        reference = entry.get(f"{kind}Ref")
-        if reference:
-            yield reference.get("name") or ""
 
 
 def _reachable(container: Object, names: set[str]) -> set[str]:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from contextlib import closing
 
 from helmmail.cluster.client import Cluster, Denied, Unreachable
-from helmmail.cluster.objects import Object
+from helmmail.cluster.objects import Object, containers_of
 from helmmail.cluster.rollout import Status
 from helmmail.cluster.watching import LOST
+from helmmail.cluster.workloads import template_of
 from helmmail.verification.ladder import read_what_matters
 from helmmail.verification.rungs.rollout import is_done
-from helmmail.verification.snapshot import ROLLING, Snapshot, read_lists
+from helmmail.verification.snapshot import KINDS, PODS, ROLLING, Snapshot, read_lists, references
 from helmmail.verification.target import Options, Target
 from helmmail.verification.view import View, look
 
@@ -53,7 +54,12 @@ def wait(target: Target, cluster: Cluster, options: Options, progress: Progress)
                     told.lost(item["seconds"], item["message"])
                 else:
                     told.reached()
-                if following.update() and told.is_settled(snapshot):
+                changed = following.update()
+                if following.has_new_references:
+                    if told.away or not following.read_anew(target, cluster):
+                        continue  # the watch tells when the server is back
+                    changed = True
+                if changed and told.is_settled(snapshot):
                     return ""
     except Denied as error:
         progress(f"not followed: {error}")
@@ -121,6 +127,9 @@ class _Following:
         self._known = {resource: {_uid(item): item for item in snapshot.of(resource)} for resource in snapshot.objects}
         self._changed: set[str] = set()
         self._updated = time.monotonic()
+        self._names = set().union(*map(_names, snapshot.of(PODS)))
+        self.has_new_references = False
+        """Whether workloads, or Secrets and ConfigMaps of pods, have come up that `read_anew` has not looked at."""
 
     @property
     def seconds(self) -> float:
@@ -137,8 +146,27 @@ class _Following:
         elif uid in known and _version(known[uid]) == _version(item):
             return
         else:
+            self._look_up(resource, known.get(uid), item)
             known[uid] = item
         self._changed.add(resource)
+
+    def _look_up(self, resource: str, before: Object | None, item: Object) -> None:
+        if resource in KINDS:
+            template = template_of(KINDS[resource], item)
+            self.has_new_references |= before is None or template_of(KINDS[resource], before) != template
+        elif resource == PODS and before is None and (names := _names(item) - self._names):
+            self._names |= names
+            self.has_new_references = True
+
+    def read_anew(self, target: Target, cluster: Cluster) -> bool:
+        """Reads the Secrets and ConfigMaps that matter now; their content may be new too. False: not reached."""
+        self._snapshot.named.clear()
+        try:
+            read_what_matters(target, cluster, self._snapshot)
+        except Unreachable:
+            return False
+        self.has_new_references = False
+        return True
 
     def update(self) -> bool:
         """Brings the snapshot up to date; whether anything has changed."""
@@ -148,6 +176,12 @@ class _Following:
         self._changed.clear()
         self._updated = time.monotonic()
         return changed
+
+
+def _names(pod: Object) -> set[tuple[str, str]]:
+    """The Secrets and ConfigMaps that a pod's variables come from."""
+    containers = containers_of(pod.get("spec") or {})
+    return {(kind, name) for kind in ("secret", "configMap") for each in containers for name in references(each, kind)}
 
 
 def _uid(item: Object) -> str:

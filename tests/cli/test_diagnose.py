@@ -60,10 +60,10 @@ def test_a_domain_in_order_has_no_errors_and_takes_three_seconds_at_most(here: S
         f"{NAME}/DMARC",
         f"{NAME}/MX",
         f"{NAME}/reverse DNS",
-        f"{LOOPBACK}/AUTH",
+        f"{LOOPBACK}/AUTH of production",
     ):
         assert verdict(data, rung) == "pass", data["checks"]
-    assert verdict(data, f"{LOOPBACK}/port {here.submission.port}") == "pass"
+    assert verdict(data, f"{LOOPBACK}/port {here.submission.port} of production") == "pass"
     assert verdict(data, f"{NAME}/at ours") == "pass"
     assert CANARY not in done.out + done.err
     assert PASSWORD not in done.out + done.err
@@ -105,7 +105,7 @@ def test_a_wrong_password_is_told_and_not_shown(here: Stage, quick: Quick, monke
     data = report(done)
     assert done.code == 1
     assert causes(data) == ["credentials"]
-    assert verdict(data, f"{LOOPBACK}/AUTH") == "fail"
+    assert verdict(data, f"{LOOPBACK}/AUTH of production") == "fail"
     assert "canary-of-a-password" not in done.out + done.err
     assert USER not in done.out + done.err
 
@@ -114,7 +114,7 @@ def test_a_sender_that_is_refused_after_auth(here: Stage, quick: Quick) -> None:
     here.submission.chaos(Sender=550)
     data = report(quick("diagnose", "production", *KNOWN, *here.resolver, "-o", "json"))
     assert causes(data) == ["sender"]
-    assert verdict(data, f"{LOOPBACK}/AUTH") == "pass"
+    assert verdict(data, f"{LOOPBACK}/AUTH of production") == "pass"
 
 
 def test_the_provider_does_not_know_the_domain(here: Stage, quick: Quick) -> None:
@@ -170,7 +170,7 @@ def test_what_is_not_known_is_asked_for(ours: Stage, quick: Quick, tmp_path: Pat
     assert done.code == 3
     assert verdict(data, f"{NAME}/DKIM") == "unknown"
     assert verdict(data, f"{NAME}/blocklists") == "skipped"
-    assert verdict(data, f"{LOOPBACK}/AUTH") == "skipped"
+    assert verdict(data, f"{LOOPBACK}/AUTH of production") == "skipped"
     assert verdict(data, f"{NAME}/at ours") == "skipped"
     asked = " ".join(line for each in data["summary"]["todo"] for line in each["commands"])
     for word in ("--selector", "--relay-ip", "--message", "HELMMAIL_SMTP_USER", "SCW_SECRET_KEY"):
@@ -199,13 +199,117 @@ def test_sender_and_provider_without_an_environment(here: Stage, quick: Quick) -
     assert verdict(data, f"{LOOPBACK}/AUTH") == "pass"
 
 
+def test_each_tls_mode_of_one_port_is_asked_for_and_named(here: Stage, quick: Quick, tmp_path: Path) -> None:
+    text = (tmp_path / "production.yaml").read_text()
+    (tmp_path / "production.yaml").write_text(text.replace("    DJANGO_EMAIL_USE_TLS: True\n", ""))
+    done = quick("diagnose", *KNOWN, *here.resolver, "-o", "json")
+    data, port = report(done), f"{LOOPBACK}/port {here.submission.port}"
+    assert done.code == 1
+    assert verdict(data, f"{port} of staging") == verdict(data, f"{LOOPBACK}/AUTH of staging") == "pass"
+    assert verdict(data, f"{LOOPBACK}/AUTH of production") != "pass"
+    assert [each["evidence"][-1] for each in data["findings"] if each["severity"] == "error"] == ["used by production"]
+
+
+def test_each_login_at_one_port_is_tried(ours: Stage) -> None:  # noqa: F811
+    from helmmail.diagnosis.diagnose import diagnose
+    from helmmail.diagnosis.given import Given
+    from helmmail.diagnosis.routes import Route
+    from helmmail.mail.smtp import Login, Server
+    from helmmail.model import Security, Verdict
+
+    server = Server(LOOPBACK, ours.submission.port, Security.STARTTLS)
+    logins = {"a": Login(USER, PASSWORD), "b": Login(USER, "another"), "c": Login(USER, PASSWORD)}
+    given = Given(resolvers=(f"{LOOPBACK}:{ours.dns}",))
+    found = diagnose([Route(name, "", server, None, login=login) for name, login in logins.items()], given)
+    verdicts = {check.rung: check.verdict for check in found.checks if "/AUTH" in check.rung}
+    assert verdicts == {f"{LOOPBACK}/AUTH of a, c": Verdict.PASS, f"{LOOPBACK}/AUTH of b": Verdict.FAIL}
+
+
+def test_without_dmarc_no_check_passes_that_says_so(here: Stage, quick: Quick, tmp_path: Path) -> None:
+    text = (tmp_path / "helmmail.yaml").read_text()
+    (tmp_path / "helmmail.yaml").write_text(text.replace("      dmarc: v=DMARC1; p=none\n", ""))
+    with nsd(tmp_path / "nsd", zone(dmarc="")) as port:
+        asked = ("diagnose", "production", *KNOWN, "--resolver", f"{LOOPBACK}:{port}", "-o")
+        done, junit = quick(*asked, "json"), quick(*asked, "junit")
+    data = report(done)
+    assert done.code == junit.code == 1
+    assert {verdict(data, f"{NAME}/{each}") for each in ("DMARC", "Gmail", "Yahoo", "Microsoft")} == {"fail"}
+    assert "bulk senders (5,000 mails a day) send without DMARC (550 5.7.515)" in json.dumps(data["findings"])
+    assert [
+        each["rung"] for each in data["checks"] if each["verdict"] == "pass" and "not met" in each["evidence"]
+    ] == []
+
+
+def test_a_domain_in_two_projects_is_unknown_and_the_rest_is_told(here: Stage, quick: Quick) -> None:
+    from tests.mail_api.server import Reply
+    from tests.mail_api.shapes import DOMAINS, domain, domains
+
+    here.api.on("GET", DOMAINS, Reply(body=domains(domain("checked"), domain("checked", id="b", project_id="two"))))
+    done = quick("diagnose", "production", *KNOWN, *here.resolver, "-o", "json")
+    data = report(done)
+    assert done.code == 3
+    assert verdict(data, f"{NAME}/at ours") == "unknown"
+    assert verdict(data, f"{NAME}/SPF") == "pass"
+    assert any("--project" in line for each in data["summary"]["todo"] for line in each["commands"])
+
+
+@pytest.mark.parametrize(
+    ("sender", "registered"),
+    [("noreply@Courrier.Example.FR", NAME), ("noreply@bücher.fr", "xn--bcher-kva.fr"), ("a@bücher.fr", "bücher.fr")],
+)
+def test_a_domain_is_asked_for_as_the_api_has_it(
+    here: Stage, quick: Quick, tmp_path: Path, sender: str, registered: str
+) -> None:
+    from tests.mail_api.server import Reply
+    from tests.mail_api.shapes import DOMAINS, domain, domains
+
+    text = (tmp_path / "staging.yaml").read_text()
+    (tmp_path / "staging.yaml").write_text(text.replace(SENDER, sender), encoding="utf-8")
+    here.api.on("GET", DOMAINS, Reply(body=domains(domain("checked", name=registered))))
+    data = report(quick("diagnose", "staging", *here.resolver, "-o", "json"))
+    assert [each["verdict"] for each in data["checks"] if each["rung"].endswith("/at ours")] == ["pass"]
+    assert here.api.seen[-1].method == "GET"
+
+
+def test_the_dns_is_asked_for_the_ascii_form(here: Stage, quick: Quick, tmp_path: Path) -> None:
+    ascii_form = "xn--bcher-kva.fr"
+    text = (tmp_path / "staging.yaml").read_text()
+    (tmp_path / "staging.yaml").write_text(text.replace(SENDER, "noreply@B\u00fccher.fr"), encoding="utf-8")
+    (tmp_path / "mail.eml").write_text(
+        f"Received: from a.ours.example ([{RELAY}]) by mx.cible.fr; Mon, 1 Jan 2026 00:00:00 +0000\n"
+        f"DKIM-Signature: v=1; a=rsa-sha256; d={ascii_form}; s={SELECTOR}; h=from; bh=x; b=y\n"
+        f"From: noreply@{ascii_form}\n\n"
+    )
+    with nsd(tmp_path / "nsd", zone().replace(NAME, ascii_form)) as port:
+        asked = ("diagnose", "staging", "--message", "mail.eml", "--resolver", f"{LOOPBACK}:{port}", "-o", "json")
+        data = report(quick(*asked))
+    for rung in ("SPF", "DKIM", "DMARC", "MX", "reverse DNS", "Microsoft"):
+        assert verdict(data, f"{ascii_form}/{rung}") == "pass", data["checks"]
+
+
+def test_a_mail_of_another_domain_is_told_and_not_counted(here: Stage, quick: Quick, tmp_path: Path) -> None:
+    (tmp_path / "mail.eml").write_text(
+        "Authentication-Results: mx.google.com; spf=fail smtp.mailfrom=x@autre.fr; dmarc=fail header.from=autre.fr\n"
+        f"Received: from out.autre.fr (out.autre.fr [{LISTED}]) by mx.google.com with ESMTP\nFrom: someone@autre.fr\n\n"
+    )
+    done = quick(
+        "diagnose", "production", "--selector", SELECTOR, "--message", "mail.eml", *here.resolver, "-o", "json"
+    )
+    data = report(done)
+    assert (done.code, causes(data)) == (3, [])
+    (told,) = (each for each in data["checks"] if each["rung"] == "given mail")
+    assert told["verdict"] == "unknown"
+    assert "someone@autre.fr" in told["evidence"]
+    assert verdict(data, f"{NAME}/blocklists") == "skipped"
+
+
 def test_a_resolver_that_does_not_answer_is_unknown_within_the_limit(here: Stage, quick: Quick) -> None:
     begun = time.monotonic()
     done = quick("diagnose", "production", *KNOWN, "--resolver", f"{LOOPBACK}:{here.closed}", "-o", "json")
     data = report(done)
     assert time.monotonic() - begun < 6
     assert verdict(data, f"{NAME}/SPF") == "unknown"
-    assert verdict(data, f"{LOOPBACK}/AUTH") == "pass"
+    assert verdict(data, f"{LOOPBACK}/AUTH of production") == "pass"
 
 
 LOG = """2026-01-02T10:00:00Z INFO request done
@@ -234,6 +338,15 @@ def test_logs_on_standard_input(tmp_path: Path) -> None:
     assert b"most likely cause: credentials" in done.stdout
 
 
+def test_a_closed_standard_input_is_an_input_error(
+    quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    done = quick("diagnose", "--logs", "-")
+    assert done.code == 2
+    assert done.err.splitlines() == ["helmmail: --logs -: standard input is closed; pipe it in"]
+
+
 def test_a_log_without_failures_and_an_empty_one(quick: Quick, tmp_path: Path) -> None:
     (tmp_path / "good.log").write_text("2026-01-02T10:00:00Z INFO request done\n")
     (tmp_path / "empty.log").write_text("")
@@ -250,7 +363,7 @@ def test_a_cluster_that_does_not_answer_hides_nothing_else(
     done = quick("diagnose", "production", *KNOWN, *here.resolver, *options, "-o", "json")
     data = report(done)
     assert verdict(data, f"{NAME}/SPF") == "pass"
-    assert verdict(data, f"{LOOPBACK}/port {here.submission.port}") == "pass"
+    assert verdict(data, f"{LOOPBACK}/port {here.submission.port} of production") == "pass"
     assert done.code == 3
     assert "127.0.0.1:1" in json.dumps(data["checks"])
     assert "canary-token" not in done.out + done.err

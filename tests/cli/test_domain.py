@@ -214,6 +214,41 @@ def test_what_an_api_does_not_offer_is_skipped(server: Server, quick: Quick, mon
     assert quick("domain", "register", "--to", "mailgun-us", "--autoconfig", "other.example.fr").code == 0
 
 
+def test_an_answer_without_its_list_is_unknown_and_nothing_is_registered(server: Server, quick: Quick) -> None:
+    know(server, "checked")
+    server.on("GET", f"{TEM}/blocklists", Reply(body={"total_count": 3, "blocklists": None}))
+    done = quick("domain", "status", "-o", "json", NAME)
+    assert (done.code, verdicts(done)["blocklist"]) == (3, "unknown")
+    server.on("GET", DOMAINS, Reply())
+    for subcommand in ("register", "status", "check", "records"):
+        done = quick("domain", subcommand, NAME)
+        assert done.code == 3
+        assert "without a list of `domains`" in done.out
+    assert {each.method for each in server.seen} == {"GET"}
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "junit", "github"])
+def test_odd_characters_of_an_api_are_written_as_what_can_be_seen(form: str, server: Server, quick: Quick) -> None:
+    odd = "\ud800\x1b]0;evil\x07\nevil.example. 1 IN A 192.0.2.6"
+    held = shapes.domain(f"unchecked{odd}")
+    held["records"]["spf"]["value"] += odd
+    held["records"]["dkim"]["name"] = f"k{odd}"
+    server.on("GET", DOMAINS, Reply(body=shapes.domains(held)))
+    for command in (("status", "-o", form), ("records", "-o", "text"), ("records", "-o", "zone")):
+        done = quick("domain", *command, NAME)
+        assert done.code in (0, 1, 3), done.err
+        assert not any(char in done.out for char in "\x1b\x07")
+        assert not any(line.startswith("evil") for line in done.out.splitlines())
+
+
+def test_whatever_stands_in_a_text_is_written(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    from helmmail.cli.output import echo
+
+    echo("odd byte \udcff\n")
+    echo("half \ud800\n")
+    assert capfdbinary.readouterr().out == b"odd byte \xff\nhalf ?\n"
+
+
 def test_records_in_three_forms(server: Server, quick: Quick) -> None:
     text = quick("domain", "records", "--to", "scaleway", NAME)
     assert text.code == 0

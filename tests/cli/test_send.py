@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -188,7 +189,7 @@ def test_a_killed_process_leaves_nothing_that_is_sent_twice(here: Stage, quick: 
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    done = quick(*arguments, "-o", "json")
+    done = quick(*arguments, "--timeout", "10s", "-o", "json")  # a mail in doubt is looked up for longer
     assert done.code in (0, 3)
     arrived = here.submission.identifiers()
     assert len(arrived) == len(set(arrived))
@@ -197,13 +198,33 @@ def test_a_killed_process_leaves_nothing_that_is_sent_twice(here: Stage, quick: 
 def test_credentials_in_a_file_and_on_standard_input(
     here: Stage, quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import io
-
     monkeypatch.delenv("HELMMAIL_SMTP_PASSWORD")
     (tmp_path / "password").write_text(f"{PASSWORD}\n")
     assert quick("send", "--env", "staging", "--recipient", TO, "--password-file", "password").code == 0
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD}\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{PASSWORD}\n".encode())))
     assert quick("send", "--env", "staging", "--recipient", TO, "--password-stdin").code == 0
+
+
+def test_a_password_that_is_no_text_or_a_closed_standard_input_is_an_input_error(
+    here: Stage, quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("send", "--env", "staging", "--recipient", TO)
+
+    def told(*more: str) -> str:
+        done = quick(*arguments, *more)
+        assert done.code == 2
+        assert len(done.err.splitlines()) == 1
+        return done.err
+
+    for errors in ("strict", "surrogateescape"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), errors=errors))
+        assert "--password-stdin: no text in UTF-8" in told("--password-stdin")
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "--password-stdin: standard input is closed" in told("--password-stdin")
+    (tmp_path / "password").write_bytes(b"\xff")
+    assert "no text in UTF-8" in told("--password-file", "password")
+    monkeypatch.setenv("HELMMAIL_SMTP_PASSWORD", "\udcff")
+    assert "HELMMAIL_SMTP_PASSWORD: no text in UTF-8" in told()
 
 
 def test_without_credentials_nothing_is_sent(here: Stage, quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,6 +259,85 @@ def test_what_cannot_be_used_is_refused(here: Stage, quick: Quick, arguments: tu
     assert done.code == 2, done.out
     assert words in done.err
     assert len(here.submission.identifiers()) == before
+
+
+def test_a_spool_that_cannot_be_used_keeps_every_environment_from_sending(
+    here: Stage, quick: Quick, tmp_path: Path
+) -> None:
+    assert quick("send", "--recipient", TO).code == 0
+    (folder,) = (tmp_path / "state/helmmail/spool").glob("production-*")
+    (folder / "x.json").write_text("{")
+    before = len(here.submission.identifiers())
+    done = quick("send", "--recipient", TO)
+    assert done.code == 2
+    assert f"{folder}/x.json: not a spooled mail" in done.err
+    assert len(here.submission.identifiers()) == before
+    assert quick("send", "--env", "staging", "--recipient", TO).code == 0
+
+
+def test_an_environment_whose_spool_breaks_on_the_way_does_not_hide_the_others(
+    here: Stage, quick: Quick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from helmmail.errors import InputError
+    from helmmail.mail.spool import Entry, Spool
+
+    real = Spool.save
+
+    def full(spool: Spool, entry: Entry) -> None:
+        if spool.folder.name.startswith("production-"):
+            raise InputError(f"{spool.folder}: cannot be written (No space left on device); make room")
+        real(spool, entry)
+
+    monkeypatch.setattr(Spool, "save", full)
+    done = quick("send", "--recipient", TO, "-o", "json")
+    assert done.code == 3
+    checks = {each["rung"]: each for each in report(done)["checks"]}
+    assert {name: each["verdict"] for name, each in checks.items()} == {"production": "unknown", "staging": "pass"}
+    assert checks["production"]["evidence"].startswith("not sent:")
+    assert "No space left" in checks["production"]["evidence"]
+
+
+def test_two_blocks_that_differ_in_the_tls_mode_have_a_spool_each(here: Stage, quick: Quick, tmp_path: Path) -> None:
+    values = tmp_path / "staging.yaml"
+    text = values.read_text()
+    other = text.replace("backend:", "worker:").replace("    DJANGO_EMAIL_USE_TLS: True\n", "")
+    assert other.count("USE_TLS") == 0
+    values.write_text(text + other)
+    done = quick("send", "--env", "staging", "--recipient", TO, "--timeout", "5s", "-o", "json")
+    assert done.code == 1
+    assert [each["verdict"] for each in report(done)["checks"]] == ["fail", "pass"]
+    assert len(list((tmp_path / "state/helmmail/spool").iterdir())) == 2
+
+
+def test_orders_that_differ_in_the_login_alone_have_a_spool_each() -> None:
+    from helmmail.mail import smtp
+    from helmmail.mail.folders import folder_names
+    from helmmail.mail.testmail import Order
+    from helmmail.model import Security
+
+    server = smtp.Server("mx.ville.fr", 587, Security.STARTTLS)
+    one = Order("staging", server, "a@ville.fr", (TO,), smtp.Login("one", "x"))
+    names = folder_names([one, one._replace(login=smtp.Login("two", "x")), one._replace(environment="production")])
+    assert len(set(names)) == 3
+    assert folder_names([one._replace(login=smtp.Login("mended", "y"))]) == names[:1]
+
+
+def test_who_has_no_home_is_asked_for_a_spool(
+    here: Stage, quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a container's arbitrary user, who has neither HOME nor an entry in passwd."""
+
+    def nobody(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    arguments = ("send", "--env", "staging", "--recipient", TO)
+    done = quick(*arguments)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "give --spool FOLDER" in done.err
+    assert quick(*arguments, "--spool", tmp_path / "spool").code == 0
 
 
 def test_from_a_pod_of_a_cluster_that_does_not_answer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import socketserver
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,7 @@ def real_server(folder: Path, *options: str, login: str = "") -> Iterator[int]:
 
 
 class Said(socketserver.ThreadingTCPServer):
-    """Answers each command with what `replies` has for its first word; keeps the commands."""
+    """Answers each command with what `replies` has for its first word, and a mail with that for "."; keeps commands."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -61,15 +62,31 @@ class _Handler(socketserver.StreamRequestHandler):
             text = line.decode().strip()
             self.server.commands.append(text)
             word = text.split()[0].upper() if text else ""
-            self.wfile.write(self.server.replies.get(word, "250 ok").encode() + b"\r\n")
+            self._say(word)
+            if word == "DATA" and self.server.replies.get(word, "").startswith("354"):
+                while self.rfile.readline() not in (b".\r\n", b""):
+                    pass
+                self._say(".")
             if word == "QUIT":
                 return
+
+    def _say(self, word: str) -> None:
+        self.wfile.write(self.server.replies.get(word, "250 ok").encode() + b"\r\n")
 
 
 @contextlib.contextmanager
 def scripted_server(greeting: str = "220 mail.test", **replies: str) -> Iterator[Said]:
     with Said(greeting, replies) as server, answering(server):
         yield server
+
+
+@contextlib.contextmanager
+def scripted_tls_server(context: ssl.SSLContext, replies: dict[str, str]) -> Iterator[Said]:
+    """TLS from the first byte."""
+    with Said("220 mail.test", replies) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        with answering(server):
+            yield server
 
 
 @contextlib.contextmanager

@@ -6,11 +6,12 @@ import base64
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from helmmail.cluster.probe import Credential, Probe, Talk, UrlPart
+from helmmail.cluster.probes.connect import STEPS
 from helmmail.errors import InputError
 from helmmail.model import Security
 from tests.cluster.certificates import Authority
@@ -360,3 +361,50 @@ def test_no_command_can_be_smuggled_in(container: Container, host: str, sender: 
     with pytest.raises(InputError):
         Probe(container, "web-1", "web").connect(host, 587, Security.STARTTLS, sender=sender)
     assert len(container.commands) == before
+
+
+REPLIES: dict[str, Any] = {
+    "EHLO": "250-x\r\n250 AUTH PLAIN LOGIN",
+    "AUTH": "235 ok",
+    "MAIL": "250 ok",
+    "RSET": "250 ok",
+    "QUIT": "221 x",
+}
+
+
+@pytest.mark.parametrize("by", TALKERS)
+def test_a_user_in_another_case_is_masked(container: Container, by: str) -> None:
+    words = f"535 no {USER.upper()} at {CANARY.lower()}"
+    with scripted_server(**{**REPLIES, "AUTH": words}) as server:
+        user, password = USER.encode(), CANARY.encode()
+        said = talk(container, by, server.port, Security.NONE, user=user, password=password, clear=True)
+    assert said.steps[3].detail == "no ******** at ********"
+
+
+@pytest.mark.parametrize("by", TALKERS)
+def test_a_domain_of_other_letters_goes_out_in_ascii(container: Container, by: str) -> None:
+    container.programs = [by]
+    with scripted_server(**REPLIES) as server:
+        said = Probe(container, "web-1", "web").connect(
+            "localhost", server.port, Security.NONE, sender="Évry <contact@mairie-évry.fr>"
+        )
+    assert steps_by_name(said.steps)["mail"] is True
+    assert "MAIL FROM:<contact@xn--mairie-vry-h7a.fr>" in server.commands
+
+
+@pytest.mark.parametrize("by", TALKERS)
+def test_a_sender_of_other_letters_is_said_to_be_it(container: Container, by: str) -> None:
+    container.programs = [by]
+    with scripted_server(**REPLIES) as server:
+        said = Probe(container, "web-1", "web").connect(
+            "localhost", server.port, Security.NONE, sender="préfet@example.fr"
+        )
+    mail = said.steps[STEPS.index("mail")]
+    assert (mail.ok, mail.detail.partition(",")[0]) == (False, "the sender is not ASCII")
+
+
+def test_what_is_no_server_or_sender_is_not_quoted(container: Container) -> None:
+    for host, sender in (("s3cr\\et", ""), ("localhost", "s3cret"), ("localhost", f"a@{'s3cret-é' * 9}.fr")):
+        with pytest.raises(InputError) as error:
+            Probe(container, "web-1", "web").connect(host, 587, Security.STARTTLS, sender=sender)
+        assert "s3cr" not in str(error.value)

@@ -7,6 +7,7 @@ import sys
 import venv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,91 @@ def test_mailers(tmp_path: Path, packages: str) -> None:
     assert said.problem == ""
     assert (said.settings["EMAIL_HOST"], said.settings["EMAIL_USE_TLS"]) == ("smtp.example.fr", True)
     assert said.secrets.verdicts == {"EMAIL_HOST_USER": False, "EMAIL_HOST_PASSWORD": True}
+
+
+OTHER = SETTINGS.replace('os.environ.get("EMAIL_HOST", "localhost")', '"other.example.fr"')
+NAMES = 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.%s")\n'
+PROJECT = {
+    "manage.py": NAMES % "local" + WAIT,
+    "config/__init__.py": "",
+    "config/wsgi.py": NAMES % "production",
+    "config/asgi.py": NAMES % "production",
+    "config/celery.py": 'import os\nos.environ["DJANGO_SETTINGS_MODULE"] = "config.production"\n',
+    "config/local.py": SETTINGS,
+    "config/production.py": OTHER,
+    "gunicorn": WAIT,
+    "server.py": WAIT,
+    "uwsgi.ini": "[uwsgi]\nenv = DJANGO_SETTINGS_MODULE=config.production\n",
+    "raw.py": "raw_env = ['DJANGO_SETTINGS_MODULE=config.local']\n",
+    "note.py": '"""Set DJANGO_SETTINGS_MODULE=config.production."""\n',
+}
+SEVERAL = (
+    "DJANGO_SETTINGS_MODULE is not in the environment, and the files name several: config.local, config.production"
+)
+LOCAL, PRODUCTION = "smtp.example.fr", "other.example.fr"
+CHOSEN = [
+    (["manage.py", "runserver"], {}, LOCAL),
+    (["manage.py", "runserver", "--settings=config.production"], {}, PRODUCTION),
+    (["manage.py", "rqworker", "--settings", "config.production"], {}, PRODUCTION),
+    (["manage.py"], {"DJANGO_SETTINGS_MODULE": "config.production"}, PRODUCTION),
+    (["gunicorn", "--bind=0.0.0.0:8000", "config.wsgi:application"], {}, PRODUCTION),
+    (["gunicorn", "config.wsgi"], {"DJANGO_SETTINGS_MODULE": "config.local"}, LOCAL),
+    (["gunicorn", "-e", "DJANGO_SETTINGS_MODULE=config.local", "config.wsgi"], {}, LOCAL),
+    (["gunicorn"], {"GUNICORN_CMD_ARGS": "config.wsgi:application"}, PRODUCTION),
+    (["server.py", "config.asgi:application"], {}, PRODUCTION),
+    (["server.py", "-A", "config", "worker"], {}, PRODUCTION),
+    (["server.py", "-A", "config"], {"DJANGO_SETTINGS_MODULE": "config.local"}, PRODUCTION),  # it assigns
+    (["server.py", "config/wsgi.py"], {}, PRODUCTION),
+    (["server.py", "uwsgi.ini"], {}, PRODUCTION),
+    (["server.py", "-c", "raw.py", "config.asgi"], {"DJANGO_SETTINGS_MODULE": "config.production"}, LOCAL),
+    (["server.py", "note.py"], {"DJANGO_SETTINGS_MODULE": "config.local"}, LOCAL),
+    (["server.py"], {}, SEVERAL),
+]
+
+
+@pytest.mark.parametrize(("command", "variables", "wanted"), CHOSEN)
+def test_the_settings_of_the_process_that_runs(
+    tmp_path: Path, packages: str, command: list[str], variables: dict[str, Any], wanted: str
+) -> None:
+    said = ask(tmp_path, packages, PROJECT, sys.executable, *command, **variables)
+    assert said.settings.get("EMAIL_HOST", said.problem) == wanted
+
+
+def test_files_that_agree_name_the_settings(tmp_path: Path, packages: str) -> None:
+    files = {name: text for name, text in PROJECT.items() if name != "manage.py"}
+    files["manage.py"] = "# DJANGO_SETTINGS_MODULE=config.local\n"
+    assert ask(tmp_path, packages, files, sys.executable, "server.py").settings["EMAIL_HOST"] == PRODUCTION
+
+
+BACKENDS = """
+from django.core.mail.backends import smtp, base
+class Plain(smtp.EmailBackend):
+    pass
+class Elsewhere(smtp.EmailBackend):
+    def __init__(self, *args, **more):
+        super().__init__(*args, **{**more, "host": "own.example.fr"})
+class Other(base.BaseEmailBackend):
+    pass
+"""
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+@pytest.mark.parametrize(
+    ("backend", "told", "host"),
+    [
+        ("Plain", SMTP, "smtp.example.fr"),
+        ("Elsewhere", SMTP, "own.example.fr"),
+        ("Other", "mails.Other", "smtp.example.fr"),
+        ("Missing", "mails.Missing", "smtp.example.fr"),
+    ],
+)
+def test_a_backend_of_the_applications_own_goes_by_its_class(
+    tmp_path: Path, packages: str, backend: str, told: str, host: str
+) -> None:
+    files = {"settings.py": SETTINGS + f"EMAIL_BACKEND = 'mails.{backend}'\n", "mails.py": BACKENDS}
+    said = ask(tmp_path, packages, files, DJANGO_SETTINGS_MODULE="settings")
+    assert (said.settings["EMAIL_BACKEND"], said.settings["EMAIL_HOST"]) == (told, host)
+    assert said.secrets.verdicts == {"EMAIL_HOST_USER": True, "EMAIL_HOST_PASSWORD": True}
 
 
 def test_what_the_entrypoint_exports_counts(tmp_path: Path, packages: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from helmmail.cluster.asking import NO_VEIL, Veil
 from helmmail.cluster.probe import OwnSettings, Probe
 from helmmail.document.source import Document
 from helmmail.environments.config import parse_config
@@ -65,6 +66,7 @@ def ask(
     expected: Mapping[str, bytes] = EXPECTED,
     timeout: float = 30,
     closes: bool = False,
+    veil: Veil = NO_VEIL,
     **variables: str,
 ) -> OwnSettings:
     """What is told of an application with this framework; nothing that crosses the border holds the password."""
@@ -74,7 +76,7 @@ def ask(
     )
     with running(command, {"PATH": os.environ["PATH"], **VARIABLES, **variables}, folder) as container:
         container.closes = closes
-        said = Probe(container, "web-1", "web", timeout).application(asked, expected)
+        said = Probe(container, "web-1", "web", timeout).application(asked, expected, veil)
         assert CANARY.encode() not in container.seen
         assert all(len(" ".join(each)) < 700 for each in container.commands)
     assert CANARY not in str(said)
@@ -114,6 +116,89 @@ def test_what_the_entrypoint_exports_counts_and_what_it_unsets(tmp_path: Path, l
     said = ask(tmp_path, application(language, SCRIPT[language]), "sh", "-c", line)
     assert said.problem == ""
     assert (said.settings["MAIL_SERVER"], said.settings["MAIL_PORT"]) == (None, 2587)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_empty_is_what_an_empty_variable_wants(tmp_path: Path, language: str) -> None:
+    expected = {"MAIL_USER": b"", "MAIL_PASS": CANARY.encode()}
+    assert ask(tmp_path, application(language, SCRIPT[language]), expected=expected, WHO="").secrets.verdicts == {
+        "MAIL_USER": True,
+        "MAIL_PASS": True,
+    }
+    assert (
+        ask(tmp_path, application(language, SCRIPT[language]), expected=expected).secrets.verdicts["MAIL_USER"] is False
+    )
+
+
+SPELLED = [
+    ({"MAIL_SERVER": b"SMTP.example.fr."}, "smtp.Example.fr", True),
+    ({"MAIL_SERVER": b"smtp.example.fr"}, "smtp.example.fr.", True),
+    ({"MAIL_SERVER": b"smtp.example.fr"}, "smtp.example.org", False),
+    ({"MAIL_FROM": b"A@example.fr"}, "Courrier <a@Example.fr>", True),
+    ({"MAIL_FROM": b"b@example.fr"}, "Courrier <a@example.fr>", False),
+    ({"MAIL_PORT": b"587"}, 587, True),
+    ({"MAIL_PORT": b"25"}, 587, False),
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("expected", "value", "same"), SPELLED)
+def test_settings_that_are_not_told_are_compared(
+    tmp_path: Path, language: str, expected: dict[str, bytes], value: object, same: bool
+) -> None:
+    (name,) = expected
+    script = ("" if language == "python" else "const ") + f"settings = {{{name!r}: {value!r}}}"
+    said = ask(tmp_path, application(language, script), expected=expected, veil=Veil((name,)))
+    assert said.secrets.verdicts == {name: same}
+    assert name not in said.settings
+
+
+VEILS = [Veil((), ("WHO",)), Veil((), (), ("PATH", "SMTP", "PORT", "SECRET")), Veil(("MAIL_USER",))]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("veil", VEILS)
+def test_what_comes_from_secrets_is_not_told(tmp_path: Path, language: str, veil: Veil) -> None:
+    framework = FRAMEWORK[language].replace("'a@example.fr'", "`P <${process.env.WHO.toUpperCase()}@b.fr>`")
+    framework = framework.replace('"a@example.fr"', '"P <" + os.environ["WHO"].upper() + "@b.fr>"')
+    said = ask(tmp_path, application(language, SCRIPT[language]), framework=framework, veil=veil)
+    assert set(said.withheld) == {"MAIL_FROM"}
+    assert "PROJECT" not in str(said)
+    assert said.settings["MAIL_SERVER"] == "smtp.example.fr"
+
+
+@pytest.mark.parametrize(
+    ("language", "script"),
+    [
+        ("python", "problem = ' '.join(argv[-1:]) + ' says'"),
+        ("node", "const problem = `${argv[argv.length - 1]} says`;"),
+    ],
+)
+def test_a_script_has_the_command_line_and_may_say_why_there_is_nothing(
+    tmp_path: Path, language: str, script: str
+) -> None:
+    program, flag = (sys.executable, "-c") if language == "python" else ("node", "-e")
+    said = ask(tmp_path, application(language, script), program, flag, WAIT[language], "config.wsgi")
+    assert said.problem == "config.wsgi says"
+    said = ask(tmp_path, application(language, script), program, flag, WAIT[language], CANARY)
+    assert said.problem == "the script gives no settings"
+
+
+def test_the_command_of_a_spawned_worker_is_its_servers(tmp_path: Path) -> None:
+    worker = "import time, sys; 'multiprocessing'; open('ready', 'w').close(); time.sleep(1000)"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {worker!r}])"
+    said = ask(tmp_path, application("python", "problem = argv[-1]"), sys.executable, "-c", start, "config.asgi:app")
+    assert said.problem == "config.asgi:app"
+
+
+def test_an_interpreter_that_reads_nothing_is_ended_in_time(tmp_path: Path) -> None:
+    """What goes to it is more than a pipe holds."""
+    (tmp_path / "sitecustomize.py").write_text("import sys, time\nif '-B' in sys.orig_argv: time.sleep(600)")
+    began = time.monotonic()
+    asked = application("python", "settings = {}\n#" + "x" * 200_000)
+    said = ask(tmp_path, asked, timeout=6.5, PYTHONPATH=str(tmp_path))
+    assert said.problem == "its code was not loaded within 2 s"
+    assert time.monotonic() - began < 5
 
 
 LOOP = {"python": "while True: pass", "node": "while (true) {}"}
@@ -156,14 +241,22 @@ START = {
     "python": "import subprocess\nsubprocess.Popen(['sleep', '1000'])\n",
     "node": "require('child_process').spawn('sleep', ['1000']);\n",
 }
+LEAVE = {
+    "python": "import subprocess\nsubprocess.Popen(['setsid', 'sh', '-c', 'sleep 1000 & sleep 1000'])\n",
+    "node": "require('child_process').spawn('setsid', ['sh', '-c', 'sleep 1000 & sleep 1000'], {detached: true});\n",
+}
+"""The same, out of the session and the group of what has started it."""
 
 
 @pytest.mark.parametrize("last", ["loop", "answer"])
+@pytest.mark.parametrize("starts", [START, LEAVE], ids=["start", "leave"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_nothing_is_left_of_a_script_in_the_container(tmp_path: Path, language: str, last: str) -> None:
+def test_nothing_is_left_of_a_script_in_the_container(
+    tmp_path: Path, language: str, starts: dict[str, str], last: str
+) -> None:
     """A loop is ended in time; what a script has started ends with it."""
     (tmp_path / FILE[language]).write_text(FRAMEWORK[language], encoding="utf-8")
-    script = START[language] + (LOOP if last == "loop" else SCRIPT)[language]
+    script = starts[language] + (LOOP if last == "loop" else SCRIPT)[language]
     environment = {"PATH": os.environ["PATH"], **VARIABLES}
     with running(["sh", "-c", "touch ready; exec sleep 1000"], environment, tmp_path) as container:
         before = _working_in(tmp_path)
@@ -172,16 +265,17 @@ def test_nothing_is_left_of_a_script_in_the_container(tmp_path: Path, language: 
         assert time.monotonic() - began < 5
         assert said.problem == ("its code was not loaded within 2 s" if last == "loop" else "")
         time.sleep(0.2)
-        assert _working_in(tmp_path) == before
+        left = _working_in(tmp_path)
+        assert left.keys() <= before.keys(), left
 
 
-def _working_in(folder: Path) -> set[str]:
-    """The commands of the processes that work in a folder."""
-    found = set()
+def _working_in(folder: Path) -> dict[str, bytes]:
+    """The processes that work in a folder, with their command lines."""
+    found = {}
     for each in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (each / "cwd").readlink() == folder:
-                found.add(f"{each.name} {(each / 'cmdline').read_bytes()!r}")
+                found[each.name] = (each / "cmdline").read_bytes()
     return found
 
 

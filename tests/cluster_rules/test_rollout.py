@@ -78,6 +78,13 @@ DEPLOYMENTS = [
             )
         ),
     ),
+    web(
+        "progress deadline exceeded by the generation before",
+        IN_PROGRESS,
+        "generation 3 is not observed yet (last was 2)",
+        generation=3,
+        conditions=with_condition(condition("Progressing", "False", "ProgressDeadlineExceeded", "timed out")),
+    ),
     web("too few pods", IN_PROGRESS, "1 of 3 pods exist", replicas=3, counts={"replicas": 1}),
     web("too many pods", IN_PROGRESS, "1 pods too many, which are to end", counts={"replicas": 2}),
     web("not updated", IN_PROGRESS, "0 of 1 pods are updated", updatedReplicas=0),

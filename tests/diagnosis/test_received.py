@@ -62,6 +62,15 @@ def test_microsoft_writes_the_address_otherwise_and_has_hops_of_its_own() -> Non
         (["from pod (unknown [10.0.0.7]) by relay.example.net"], []),
         (["by mx.cible.fr with LMTP"], []),
         (["from x (x [999.1.1.1]) by y"], []),
+        (
+            ["from a.sender.co.uk (a [185.0.2.7]) by mx.cible.co.uk", "from home (x [185.0.2.9]) by a.sender.co.uk"],
+            ["185.0.2.7"],
+        ),
+        (
+            ["from b.cible.co.uk ([185.0.2.9]) by a.cible.co.uk", "from r.example.net ([185.0.2.7]) by b.cible.co.uk"],
+            ["185.0.2.7"],
+        ),
+        (["from b.sfr.fr ([185.0.2.9]) by a.sfr.fr", "from r.example.net ([185.0.2.7]) by b.sfr.fr"], ["185.0.2.7"]),
     ],
 )  # fmt: skip
 def test_without_results_the_hop_from_outside_counts(hops: list[str], relay: list[str]) -> None:
@@ -74,6 +83,11 @@ def test_an_mbox_is_read_and_other_files_are_refused() -> None:
     for data in (b"", b"Subject: x\n\nReceived: y\n", b"\xff\xfe\x00" * 1000, b"Received", b"{}"):
         with pytest.raises(InputError, match=r"^mail\.eml: no Received header"):
             read_message(data, "mail.eml")
+
+
+def test_what_is_nested_in_a_mail_is_not_read() -> None:
+    data = b"Received: from a\nFrom: a@example.fr\n" + b"Content-Type: message/rfc822\n\n" * 3000
+    assert read_message(data, "mail.eml").domain == "example.fr"
 
 
 def test_a_hostile_header_takes_no_time() -> None:

@@ -100,6 +100,8 @@ def test_brevos_events_of_a_mail(
     assert (found.state, found.found, found.reason) == (state, True, reason)
     assert server.seen[0].query["messageId"] == [f"<{ID}>"]
     assert not brevo.find_mail("another@example.fr").found
+    server.on("GET", "/v3/smtp/statistics/events", Reply(body={}))
+    assert brevo.find_mail(ID).state is MailState.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,10 @@ def test_mailgun_registers_checks_again_and_lists_bounces(mailgun: Api, server: 
     assert [(each.address, each.reason) for each in mailgun.blocklist(NAME)] == [
         ("eve@destination.example", "550 no such user")
     ]
+    for path, ask in (("bounces", mailgun.blocklist), ("events", lambda name: mailgun.find_mail(ID, domain=name))):
+        server.on("GET", f"/v3/{NAME}/{path}", Reply(body={"paging": {}}))
+        with pytest.raises(Unanswered, match="without a list of `items`"):
+            ask(NAME)
 
 
 @pytest.mark.parametrize(

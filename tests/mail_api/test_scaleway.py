@@ -129,8 +129,58 @@ def test_lists_have_pages(api: Api, server: Server) -> None:
 
 def test_a_list_that_never_ends_is_left(api: Api, server: Server) -> None:
     server.on("GET", DOMAINS, Reply(body=shapes.domains(shapes.domain(name="x.example.fr"), total=10**9)))
-    assert api.domain(NAME) is None
+    with pytest.raises(Unanswered, match="without end"):
+        api.domain(NAME)
     assert len(server.seen) == 10
+    listed(server, shapes.domain("checked"))
+    held = [shapes.blocked(f"u{each}@destination.example") for each in range(100)]
+    server.on("GET", f"{TEM}/blocklists", Reply(body=shapes.blocklist(*held, total=10**9)))
+    assert len(api.blocklist(NAME)) == 1000
+
+
+NO_LIST = (
+    Reply(),
+    Reply(204),
+    Reply(body={}),
+    Reply(body={"total_count": 3, "domains": None, "blocklists": None}),
+    Reply(body={"total_count": 1, "domains": {"a": 1}, "blocklists": ["x"]}),
+    Reply(body={"total_count": 3, "domains": [], "blocklists": []}),
+)
+
+
+@pytest.mark.parametrize("answer", NO_LIST)
+def test_an_answer_without_its_list_is_none_and_nothing_is_registered(answer: Reply, api: Api, server: Server) -> None:
+    listed(server, shapes.domain("checked"))
+    server.on("GET", f"{TEM}/blocklists", answer)
+    with pytest.raises(Unanswered, match="blocklists"):
+        api.blocklist(NAME)
+    server.on("GET", DOMAINS, answer)
+    for ask in (api.domain, api.recheck, lambda name: register(api, name)):
+        with pytest.raises(Unanswered, match="domains"):
+            ask(NAME)
+    server.on("GET", f"{TEM}/emails", Reply(body={"total_count": 1}))
+    with pytest.raises(Unanswered, match="emails"):
+        api.find_mail(ID)
+    assert {each.method for each in server.seen} == {"GET"}
+
+
+def test_a_domain_that_is_told_twice_is_one(api: Api, server: Server) -> None:
+    listed(server, shapes.domain("checked"), shapes.domain("checked"))
+    assert (found := api.domain(NAME)) is not None
+    assert found.id == DOMAIN_ID
+
+
+@pytest.mark.parametrize("name", ["xn--bcher-kva.example.fr", "b\u00fccher.example.fr", "B\u00dcCHER.example.FR"])
+def test_a_name_in_either_form_is_the_same(name: str, api: Api, server: Server) -> None:
+    listed(server, shapes.domain("checked", name=name))
+    assert (found := api.domain("xn--bcher-kva.example.fr")) is not None
+    assert found.state is State.CHECKED
+
+
+def test_half_a_character_becomes_one_that_can_be_written(api: Api, server: Server) -> None:
+    listed(server, shapes.domain("checked\ud800"))
+    assert (found := api.domain(NAME)) is not None
+    assert found.word == "checked\ufffd"
 
 
 def test_creating_sends_what_was_recorded(api: Api, server: Server) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from helmmail.mail.dmarc import aligned, discover, targets, walk
-from helmmail.mail.dmarc_check import check_dmarc
+from helmmail.mail.dmarc_check import DESTINATIONS, check_dmarc
 from helmmail.mail.dmarc_record import is_dmarc, parse
-from helmmail.mail.dns import Resolver
+from helmmail.mail.dns import Answer, Resolver, Status
 from helmmail.mail.needs import DnsNeeds
 from helmmail.model import Severity, Verdict
 from helmmail.settings.provider import Providers
@@ -208,7 +208,7 @@ def test_a_record_above_the_sender_is_enough(world: World) -> None:
     ("record", "signing", "mail_from", "severity"),
     [
         ("v=DMARC1; p=reject", "other.fr", "bounce.other.fr", Severity.ERROR),
-        ("v=DMARC1; p=none", "other.fr", "bounce.other.fr", Severity.WARNING),
+        ("v=DMARC1; p=none", "other.fr", "bounce.other.fr", Severity.ERROR),
         ("v=DMARC1; p=quarantine; adkim=s; aspf=s", "mail.a.example", "b.a.example", Severity.ERROR),
         ("v=DMARC1; p=reject; adkim=s", "mail.a.example", "b.a.example", None),
         ("v=DMARC1; p=reject", "a.example", "other.fr", None),
@@ -219,6 +219,21 @@ def test_what_aligns(world: World, record: str, signing: str, mail_from: str, se
     report = check_dmarc(ask, "a.example", SCALEWAY, [signing], mail_from)
     found = [finding.severity for finding in report.findings if "aligns" in finding.message]
     assert found == ([] if severity is None else [severity])
+
+
+def test_of_many_domains_in_rua_the_first_are_looked_at() -> None:
+    asked: set[str] = set()
+
+    def ask(name: str, kind: str) -> Answer:
+        asked.add(name)
+        if name == "_dmarc.a.example":
+            rua = ",".join(f"mailto:d@h{number}.example" for number in range(2500))
+            return Answer(name, kind, Status.FOUND, (f"v=DMARC1; p=reject; rua={rua}",))
+        return Answer(name, kind, Status.NXDOMAIN)
+
+    report = check_dmarc(ask, "a.example", SCALEWAY, ["a.example"])
+    assert len([name for name in asked if name.startswith("h")]) == DESTINATIONS
+    assert any("2500 domains: the first 10 were looked at" in finding.message for finding in report.findings)
 
 
 def test_what_is_not_known_is_not_taken_for_aligned(world: World) -> None:

@@ -33,6 +33,7 @@ GOOD = (
     + "a.example. 60 IN MX 10 blackhole.tem.scaleway.com.\nblackhole.tem.scaleway.com. 60 IN A 51.159.0.9\n"
     + "7.0.159.51.in-addr.arpa. 60 IN PTR relay.tem.example.\nrelay.tem.example. 60 IN A 51.159.0.7\n"
 )
+RECEIVERS = ("Gmail", "Yahoo", "Microsoft")
 LISTS = ("sbl.test", "pbl.test")
 
 
@@ -76,6 +77,7 @@ def test_an_empty_domain_is_told_all_that_it_lacks_and_publishing_it_helps(world
         "DMARC",
         "MX",
         "reverse DNS",
+        *RECEIVERS,
     }
     assert {finding.cause for finding in report.findings} == {"authentication", "reputation"}
     for outcome in report.bulk:
@@ -83,7 +85,12 @@ def test_an_empty_domain_is_told_all_that_it_lacks_and_publishing_it_helps(world
     severities = [finding.severity for finding in report.findings]
     assert severities == sorted(severities, key=list(Severity).index)
     mended = check_domain(both(world(empty + as_zone(report.records)), lists), sender(), [at("sbl")])
-    assert {check.rung for check in mended.checks if check.verdict is Verdict.FAIL} == {"DKIM", "MX", "reverse DNS"}
+    assert {check.rung for check in mended.checks if check.verdict is Verdict.FAIL} == {
+        "DKIM",
+        "MX",
+        "reverse DNS",
+        *RECEIVERS,
+    }
 
 
 def test_what_stands_is_kept_in_the_records(world: World, lists: int) -> None:
@@ -104,7 +111,20 @@ def test_a_listed_relay_without_name_is_a_matter_of_reputation(world: World, lis
     )
     found = [finding for finding in report.findings if finding.cause == "reputation"]
     assert ["51.159.0.66" in finding.message for finding in found] == [True, True]
-    assert {check.rung for check in report.checks if check.verdict is Verdict.FAIL} == {"reverse DNS", "blocklists"}
+    assert {check.rung for check in report.checks if check.verdict is Verdict.FAIL} == {
+        "reverse DNS",
+        "blocklists",
+        "Gmail",
+        "Yahoo",
+    }
+
+
+def test_a_provider_with_an_envelope_sender_of_its_own_is_not_refused_for_spf(world: World, lists: int) -> None:
+    needs = DnsNeeds.from_profile(Providers.load().get("brevo").data)
+    zone = GOOD.replace("include:_spf.tem.scaleway.com ", "")
+    report = check_domain(both(world(zone), lists), sender(needs=needs, relays=()), [at("sbl")])
+    verdicts = {check.rung: check.verdict for check in report.checks}
+    assert verdicts["SPF"] is verdicts["Microsoft"] is Verdict.UNKNOWN
 
 
 def test_what_is_not_given_is_unknown_or_skipped_and_never_passed(world: World, lists: int) -> None:
@@ -182,6 +202,7 @@ def test_large_receivers_ask_for_different_things() -> None:
     ):
         outcomes = check_bulk({**met, lacking: False})
         assert [each.name for each in outcomes if each.findings] == refused
+        assert [each.name for each in outcomes if each.verdict is Verdict.FAIL] == refused
         assert all(lacking in finding.message for each in outcomes for finding in each.findings)
     assert [each.verdict for each in check_bulk({})] == [Verdict.UNKNOWN] * 3
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,22 @@ AWKWARD = [
     Record("a.example", "MX", "10 blackhole.tem.scaleway.com"),
     Record("empty.a.example", "TXT", ""),
 ]
+
+
+@pytest.mark.parametrize(
+    "form", [as_text, as_zone, *(lambda r, h=h: as_terraform(r, "a.example", h) for h in TERRAFORM_HOSTS)]
+)
+def test_what_others_wrote_is_printable_and_stays_on_its_line(form: Callable[[list[Record]], str]) -> None:
+    odd = "x\x1b]0;evil\x07\nevil.example. 1 IN A 192.0.2.6\u202e"
+    for record in (
+        Record("a.example", "TXT", f"v=spf1 {odd}"),
+        Record(f"{odd}.a.example", "CNAME", odd),
+        Record("a.example", "MX", f"10{odd} {odd}", odd),
+        Record("a.example", f"A{odd}", odd),
+    ):
+        text = form([record])
+        assert all(char.isprintable() or char == "\n" for char in text)
+        assert not any(line.lstrip().startswith("evil") for line in text.splitlines())
 
 
 def test_the_records_of_a_domain_at_scaleway() -> None:

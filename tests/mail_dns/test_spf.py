@@ -27,6 +27,7 @@ V4, V6 = ipaddress.ip_address("192.0.2.10"), ipaddress.ip_address("2001:db8::10"
         "v=spf1 ip4:192.0.2.0/24 ip4:192.0.2.1 ip6:2001:db8::/32 ip6:::1 ip6:::ffff:192.0.2.1/128",
         "v=spf1 exists:%{ir}.%{v}._spf.%{d2} include:%{d}.example ptr ptr:x.example",
         "v=spf1 redirect=%{d1r-+}.x.example exp=why.x.example unknown-modifier=%{s}%%%_%- x.y=",
+        "v=spf1 exists:%{d127}.x.example a:%{l0001}.x.example -all",
         "v=spf1 a:x.xn--p1ai a:under_score.example. -all",
     ],
 )
@@ -73,6 +74,8 @@ def test_what_rfc_7208_allows(text: str) -> None:
         "exists:%{i",
         "exists:%x",
         "exists:%{d0}.example",
+        "exists:%{d000}.example",
+        pytest.param(f"exists:%{{d{'1' * 5000}}}.example", id="5,000 digits"),
         "exists:%{t}.example",
         "ptr/24",
         "ptr:",

@@ -11,7 +11,8 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from helmmail.mail.compose import compose, message_id
-from helmmail.mail.send import Fate, Policy, Settler, send
+from helmmail.mail.fate import Fate, Settler
+from helmmail.mail.send import Policy, send
 from helmmail.mail.smtp import Limits, Server
 from helmmail.mail.spool import Spool, State
 from helmmail.model import Security

@@ -141,6 +141,12 @@ CASES: list[Case] = [
     ("closed", "provider", lambda w: Server(LOOPBACK, w.stack.enter_context(raw(lambda c: c.close())), NONE), None),
     ("silent", "provider", lambda w: Server(LOOPBACK, w.stack.enter_context(raw(lambda c: None)), NONE), None),
     ("not-smtp", "port", lambda w: Server(LOOPBACK, w.stack.enter_context(raw(http)), NONE), None),
+    (
+        "protocol",
+        "provider",
+        lambda w: Server(LOOPBACK, behind(w, w.plain.port, answers={"MAIL": "354 go"}), NONE),
+        None,
+    ),
     ("tls-on-plain-port", "tls", lambda w: Server(LOOPBACK, w.starttls.port, IMPLICIT), RIGHT),
     ("plain-on-tls-port", "tls", lambda w: Server(LOOPBACK, w.implicit.port, NONE), None),
     ("starttls-missing", "tls", lambda w: Server(LOOPBACK, no_tls_here(w), STARTTLS), RIGHT),
@@ -203,6 +209,7 @@ def test_every_case_has_a_meaning_of_its_own(world: World) -> None:
         "unreachable",
         "tls-handshake",
         "certificate",
+        "smtputf8-missing",  # an address asks for it, whatever the server is
     }
 
 

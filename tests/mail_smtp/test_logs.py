@@ -172,6 +172,21 @@ def test_the_quick_words_leave_nothing_out_that_is_mail() -> None:
         "[2026-11-24 10:00:00,123] INFO core.mail: could not send the mail: smtplib.SMTPServerDisconnected: lost",
         '{"level": "info", "msg": "smtp error: 451 4.7.1 Greylisted"}',
         "INFO failed to connect to smtp.courrier.fr:587: connection refused",
+        *(
+            f"[2026-11-24 10:00:00,000: INFO/ForkPoolWorker-1] Task app.send_mail[1-2] retry: Retry in 180s: {error}"
+            for error in (
+                "SMTPServerDisconnected('Connection unexpectedly closed')",
+                "SMTPRecipientsRefused({'a@b.fr': (550, b'5.1.1 no such user')})",
+                "SMTPSenderRefused(553, b'not owned', 'a@b.fr')",
+                "SMTPHeloError(501, b'bad name')",
+                "gaierror(-2, 'Name or service not known')",
+                "TimeoutError('timed out')",
+                "ConnectionRefusedError(111, 'Connection refused')",
+            )
+        ),
+        "I, [2026-11-24T10:00:00.1 #1]  INFO -- : Net::SMTPServerBusy: 451 try later",
+        "I, [2026-11-24T10:00:00.1 #1]  INFO -- : mailer: Net::ReadTimeout",
+        "2026-11-24 INFO o.k.Sender : jakarta.mail.SendFailedException: 550 5.1.1 no such user",
     ],
 )
 def test_a_failure_that_is_logged_as_if_nothing_were_wrong_counts(line: str) -> None:
@@ -182,6 +197,36 @@ def test_texts_of_servers_are_found_in_a_log_of_mail() -> None:
     texts = [text for name in FILES for _, text in bounces(name)]
     missed = [text for text in texts if read_logs([f"2026-11-24T10:00:00Z ERROR smtp: {text}"], now=NOW).failures != 1]
     assert len(missed) / len(texts) < 0.01, missed
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        (
+            "ERROR smtplib.SMTPRecipientsRefused: {'b@free.fr': (450, b'4.2.0 Greylisted'), "
+            """'a@free.fr': (550, b"5.1.1 user doesn't exist")}"""
+        ),
+        (
+            "INFO mail: retry: SMTPRecipientsRefused({'b@free.fr': (450, b'4.2.0 Greylisted'), "
+            "'a@free.fr': (550, b'5.1.1 no such user')})"
+        ),
+        (
+            "aiosmtplib.errors.SMTPRecipientsRefused: [SMTPRecipientRefused(450, '4.2.0 Greylisted', 'b@free.fr'), "
+            "SMTPRecipientRefused(550, '5.1.1 no such user', 'a@free.fr')]"
+        ),
+    ],
+)
+def test_each_recipient_that_is_refused_is_a_failure_of_its_own(line: str) -> None:
+    report = read_logs([line] * 2, now=NOW)
+    told = {(group.reading.code, group.reading.cause): group.count for group in report.groups}
+    assert told == {(450, "rate"): 2, (550, "recipient"): 2}
+    assert {each.severity for each in findings(report)} == {Severity.WARNING, Severity.ERROR}
+
+
+def test_two_texts_of_one_code_are_not_taken_for_one() -> None:
+    texts = ("5.7.1 Message contains a virus in it", "5.7.1 Spam message rejected by the filter")
+    report = read_logs([f"ERROR smtplib.SMTPDataError: (554, b'{text}')" for text in texts], now=NOW)
+    assert sorted(group.reading.rule for group in report.groups) == ["spam", "virus"]
 
 
 def test_the_source_lines_of_a_traceback_say_nothing() -> None:
@@ -251,8 +296,9 @@ def test_an_event_is_bounded() -> None:
 # The peak from /proc: Linux keeps that of getrusage over exec, so that the test process's own would count.
 SCRIPT = """
 import sys
+from helmmail.mail.events import lines_of
 from helmmail.mail.logs import read_logs
-report = read_logs(sys.stdin.buffer)
+report = read_logs(lines_of(sys.stdin.buffer))
 peak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))
 print(report.lines, report.failures, len(report.groups), int(peak.split()[1]) // 1024)
 """
@@ -291,4 +337,19 @@ def test_a_big_log_on_stdin_takes_little_memory(tmp_path: Path, size: int) -> No
         reader.stdin.close()
         lines, failures, groups, megabytes = map(int, reader.stdout.read().split())
     assert (lines, failures, groups) == (number, expected, 1)
+    assert megabytes < 80
+
+
+def test_a_line_without_an_end_takes_little_memory_and_the_next_is_read() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        for _ in range(200):
+            reader.stdin.write(b"x" * 1_000_000)
+        reader.stdin.write(b"\nERROR smtp: 550 5.1.1 no such user\n")
+        reader.stdin.close()
+        lines, failures, _, megabytes = map(int, reader.stdout.read().split())
+    assert (lines, failures) == (2, 1)
     assert megabytes < 80

@@ -18,11 +18,13 @@ import pytest
 
 from helmmail.errors import InputError
 from helmmail.mail.compose import compose, message_id, to_wire
+from helmmail.mail.fate import Fate
 from helmmail.mail.recipients import check, why_not
-from helmmail.mail.send import Fate, Policy, send
+from helmmail.mail.send import Policy, send
 from helmmail.mail.smtp import Login, Server
 from helmmail.mail.spool import Spool, State
 from helmmail.model import Security
+from tests.cluster_client.mailserver import scripted_server
 from tests.conftest import ROOT
 from tests.mail_smtp.relay import Faults, relay
 from tests.mail_smtp.sending import LIMITS, POLICY, batch, look_up
@@ -118,6 +120,28 @@ def test_a_mail_whose_answer_is_lost_is_in_doubt_and_is_not_sent_again(tmp_path:
             ).entries
         assert (entry.state, entry.tries) == (State.ACCEPTED, 1)
         assert len(server.identifiers()) == 1
+
+
+@pytest.mark.parametrize("answer", ["354 go on", "2500 ok", "220 ok", "ok", "250ok"])
+def test_a_mail_that_is_not_answered_with_250_is_in_doubt(tmp_path: Path, answer: str) -> None:
+    with (
+        scripted_server(DATA="354 go", **{".": answer}) as server,
+        Spool(tmp_path / "spool") as spool,
+    ):
+        there = Server(LOOPBACK, server.port, NONE)
+        (entry,) = send(batch(1, "f"), there, spool, limits=LIMITS, policy=POLICY).entries
+    assert (entry.state, entry.tries) == (State.IN_DOUBT, 1)
+    assert answer in entry.reason
+
+
+def test_a_mail_goes_out_after_354_alone(tmp_path: Path) -> None:
+    with scripted_server(DATA="250 ok") as server, Spool(tmp_path / "spool") as spool:
+        there = Server(LOOPBACK, server.port, NONE)
+        policy = POLICY._replace(tries=2)
+        (entry,) = send(batch(1, "g"), there, spool, limits=LIMITS, policy=policy).entries
+        words = {command.split()[0] for command in server.commands}
+    assert (entry.state, entry.tries) == (State.GIVEN_UP, 2)
+    assert words <= {"EHLO", "MAIL", "RCPT", "DATA", "QUIT"}
 
 
 @pytest.mark.parametrize(("fate", "state"), [(Fate.REFUSED, State.REFUSED), (Fate.ABSENT, State.GIVEN_UP)])

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import html
+import json
+import re
 import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -17,7 +22,7 @@ from helmmail.mail.smtp import Limits, Login, Server, Session, trust
 from helmmail.mail.wire import Broken
 from helmmail.model import Security, Severity
 from helmmail.redact import MASK
-from tests.cluster_client.mailserver import dropping_port, scripted_server
+from tests.cluster_client.mailserver import dropping_port, scripted_server, scripted_tls_server
 from tests.mail_smtp.certificates import Authority
 from tests.mail_smtp.relay import Faults, relay
 from tests.mail_smtp.servers import LOOPBACK, PASSWORD, USER, Mailpit, free_port, mailpit
@@ -82,6 +87,47 @@ def test_secrets_that_a_server_repeats_are_masked() -> None:
     assert shown.split()[:4] == [MASK] * 4
 
 
+def test_a_secret_in_a_line_that_is_none_of_smtp_is_masked_before_the_line_is_cut() -> None:
+    plain = base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
+    for before in range(0, 600, 7):
+        for told in (PASSWORD, plain):
+            with scripted_server(MAIL=f"{'x ' * (before // 2)}{told}") as server:
+                session = Session(Server(LOOPBACK, server.port, Security.NONE), QUICK, login=LOGIN)
+                session.open()
+                with pytest.raises(Broken) as broken:
+                    session.mail("a@mairie.fr")
+                session.close()
+            for shown in (session.steps[-1].text, session.clean(broken.value.detail)):
+                assert len(shown) <= 500
+                assert not any(told[start : start + 8] in shown for start in range(len(told) - 8))
+
+
+def _escaped(secret: str) -> Iterator[str]:
+    written = json.dumps(secret)
+    yield from (written, json.dumps(secret, ensure_ascii=False), json.dumps(written), json.dumps(json.dumps(written)))
+    yield from (written.replace("/", "\\/"), written.replace("<", "\\u003c").replace("&", "\\u0026"))  # PHP, Go
+    yield from (repr(secret), repr(secret.encode()), quote(secret), quote_plus(secret), quote(secret, safe="").lower())
+    yield html.escape(secret)
+
+
+@pytest.mark.parametrize(
+    "secret", ["café-passwort", "a\"b'c\\d", "x\\\\y", "é\U0001f600b", "a b  c", "pa/ss<&>", "ä", 'p"']
+)
+def test_a_secret_is_masked_however_it_is_escaped(secret: str) -> None:
+    session = Session(Server(LOOPBACK, 1, Security.NONE), login=Login("somebody", secret))
+    for form in _escaped(secret):
+        told = session.clean(f"535 got {form} from you")
+        assert re.fullmatch(rf"535 got b?[\\\"']*{re.escape(MASK)}[\\\"']* from you", told), form
+
+
+def test_masking_a_hostile_text_takes_no_time() -> None:
+    concealer = Concealer(["\\" * 20 + "secret", "é" * 100])
+    begun = time.monotonic()
+    for text in ("\\" * 500_000, "\\u" * 250_000, "\\u00e9" * 99_000, 'pass="' * 3000, "password:\\" * 2000):
+        mask_credentials(concealer.clean(text))
+    assert time.monotonic() - begun < 3
+
+
 @pytest.mark.parametrize("secret", ["p", "pä$$wörd", "ab+/=", "x" * 200, "with space"])
 def test_a_secret_is_masked_in_every_form(secret: str) -> None:
     concealer = Concealer([secret])
@@ -96,6 +142,22 @@ def test_a_secret_is_masked_in_every_form(secret: str) -> None:
 def test_what_looks_like_a_credential_or_an_address_is_masked() -> None:
     text = mask_credentials("AUTH PLAIN AGFiYwBkZWY= password=hunter2 EMAIL_HOST_PASSWORD: 'x y' smtp://u:p@mairie.fr")
     assert not any(each in text for each in ("AGFiYwBkZWY", "hunter2", "x y", "u:p"))
+    for line in (
+        'smtp_settings={:address=>"smtp.x.fr", :password=>"hunter22", :user_name=>"bob"}',
+        '{"PASSWORD": "o\'hunter22", "passwd":"a\\"hunter22"}',
+        '"{\\"password\\":\\"a\\\\\\"hunter22\\",\\"port\\":587}"',
+        'password: "hunter22 and the line is cut',
+        "smtp_password 'hunter22', sent with --password hunter22",
+        "<< 334 UGFzc3dvcmQ6 >> aHVudGVyMjI= << 535 5.7.8 authentication failed",
+        "send: 'AGJvYgBodW50ZXIyMg==\\r\\n' reply: b'535 5.7.8 authentication failed'",
+        "AUTH failed. S: 334 C: AGJvYgBodW50ZXIyMg==.",
+    ):
+        shown = mask_credentials(line)
+        assert MASK in shown
+        assert not any(each in shown for each in ("hunter22", "aHVudGVyMjI", "AGJvYgBodW50ZXIyMg")), shown
+        assert not any(each in line and each not in shown for each in ("smtp.x.fr", ":user_name", "587", "535 5.7.8"))
+    kept = "535 5.7.8 Username and Password not accepted. For more see support.example.fr/mail/answer 550ABC123DEF"
+    assert mask_credentials(kept) == kept
     assert mask_addresses("to <jeanne.dupont@mairie.fr>: no") == "to <j***@mairie.fr>: no"
 
 
@@ -152,6 +214,57 @@ def test_a_server_that_never_stops_talking_is_left() -> None:
         talk = probe(Server(LOOPBACK, server.port, Security.NONE), limits=QUICK)
     assert talk.kind == "not-smtp"
     assert time.monotonic() - begun < QUICK.total
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "answers"),
+    [
+        ("PLAIN", {"AUTH": "334 "}),
+        ("PLAIN", {"AUTH": "250 2.7.0 ok"}),
+        ("PLAIN", {"AUTH": "2350 ok"}),
+        (
+            "LOGIN",
+            dict.fromkeys(("AUTH", *(base64.b64encode(each.encode()).decode().upper() for each in LOGIN)), "334 Vx"),
+        ),
+    ],
+)
+def test_auth_is_done_with_235_alone(
+    authority: Authority, context: ssl.SSLContext, mechanism: str, answers: dict[str, str]
+) -> None:
+    pair = authority.issue("auth")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pair.certificate, pair.key)
+    with scripted_tls_server(tls, {"EHLO": f"250-mail.test\r\n250 AUTH {mechanism}", **answers}) as server:
+        there = Server(LOOPBACK, server.port, Security.IMPLICIT)
+        talk = probe(there, LOGIN, "a@mairie.fr", limits=QUICK, context=context)
+    assert talk.kind == ("not-smtp" if answers["AUTH"].startswith("2350") else "protocol")
+    assert (talk.steps[-1].name, talk.steps[-1].ok) == ("auth", False)
+    assert findings(talk)[0].severity is Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    ("step", "answers"),
+    [
+        ("greeting", {"greeting": "250 mail.test"}),
+        ("greeting", {"greeting": "354 mail.test"}),
+        ("ehlo", {"EHLO": "354 go on"}),
+        ("starttls", {"EHLO": "250-mail.test\r\n250 STARTTLS", "STARTTLS": "250 ok"}),
+        ("mail", {"MAIL": "354 go on"}),
+        ("mail", {"MAIL": "235 go on"}),
+        ("rcpt", {"RCPT": "354 go on"}),
+        ("rcpt", {"RCPT": "2500 ok"}),
+        ("rset", {"RSET": "354 ok"}),
+    ],
+)
+def test_a_yes_to_something_else_is_none(step: str, answers: dict[str, str]) -> None:
+    security = Security.STARTTLS if step == "starttls" else Security.NONE
+    with scripted_server(**answers) as server:
+        talk = probe(Server(LOOPBACK, server.port, security), None, "a@mairie.fr", ["b@mairie.fr"], limits=QUICK)
+    assert not talk.ok
+    assert talk.kind in ("protocol", "not-smtp")
+    assert (talk.steps[-1].name, talk.steps[-1].ok) == (step, False)
+    with scripted_server(RCPT="251 will forward", MAIL="250-\r\n250") as server:
+        assert probe(Server(LOOPBACK, server.port, Security.NONE), None, "a@m.fr", ["b@m.fr"], limits=QUICK).ok
 
 
 def test_a_line_break_in_an_address_is_refused(plain: Mailpit) -> None:

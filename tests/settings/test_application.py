@@ -128,6 +128,26 @@ def test_values_under_which_nothing_is_sent(value: object, silent: bool) -> None
     assert made.silenced({"SUPPRESS": value}) == ["SUPPRESS"] * silent
 
 
+@pytest.mark.parametrize(
+    ("value", "silent", "unproven"),
+    [
+        ("smtp.Backend", False, False),
+        ("SMTP.backend", False, False),
+        ("anymail.mailjet.Backend", True, False),
+        ("anymail", False, True),
+        ("project.Backend", False, True),
+        (None, False, True),
+    ],
+)
+def test_only_values_that_are_known_send_by_smtp(value: object, silent: bool, unproven: bool) -> None:
+    data = {**PLAIN, "silent": {"BACKEND": "anymail.*"}, "by_smtp": {"BACKEND": "smtp.Backend"}}
+    made = Application.from_data(data)
+    assert schema.errors(data, "application") == []
+    assert "BACKEND" in made.shown
+    assert made.silenced({"BACKEND": value}) == ["BACKEND"] * silent
+    assert made.unproven({"BACKEND": value}) == ["BACKEND"] * unproven
+
+
 WRONG = [
     ("flask", "7:18", '"flask" is not one of django; choose one of them'),
     ("{}", "7:18", "the key 'keys' is missing"),

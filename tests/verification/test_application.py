@@ -187,10 +187,24 @@ UNSURE = [
     ("import pigeons", "pigeons is not importable by the container's Python"),
     ("from pigeon import flock", "the script binds no map `settings`"),
     (SETTINGS + "dict(flock, MODE='quick')", "not compared: MODE (the profile gives 'quick' no meaning)"),
-    (SETTINGS + "dict(flock, FROM=flock['PASS'])", "not compared: FROM (it holds a credential)"),
-    (SETTINGS + "dict(flock, RELAY='smtp://relay')", "not compared: RELAY (it holds a URL)"),
     (SETTINGS + "dict(flock, MODE='smtp://relay')", "not compared: MODE (it holds a URL)"),
 ]
+
+
+WITHHELD = [
+    ("FROM=flock['PASS']", "FROM (it holds a credential) is not 'noreply@courrier.example.fr'"),
+    ("FROM=flock['LOGIN']", "FROM (it holds a credential) is not 'noreply@courrier.example.fr'"),
+    ("FROM='x.' + flock['LOGIN'].upper()", "FROM (it holds a credential) is not 'noreply@courrier.example.fr'"),
+    ("RELAY='smtp://relay'", f"RELAY (it holds a URL) is not '{HOST}'"),
+]
+
+
+@pytest.mark.parametrize(("setting", "words"), WITHHELD)
+def test_what_is_not_told_is_compared_in_the_container(tmp_path: Path, setting: str, words: str) -> None:
+    _, application = climbed(tmp_path, "python", SETTINGS + f"dict(flock, {setting})")
+    assert application.verdict is FAIL
+    assert application.evidence.endswith(f"Pigeon's own settings are others: {words}")
+    assert USER not in application.evidence
 
 
 @pytest.mark.parametrize(("script", "words"), UNSURE)

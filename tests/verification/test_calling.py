@@ -138,6 +138,50 @@ def test_a_host_in_a_secret_that_may_not_be_read_is_not_known() -> None:
         assert "not known" in said
 
 
+REPEATED = {
+    "EMAIL_HOST": ["s3cr\\et'pass", "smtp.\u00ff\u200bsecret.fr"],
+    "DEFAULT_FROM_EMAIL": ["hidden-sender@secret.fr\n", "hidden 'sender"],
+}
+CLEAR = {"EMAIL_HOST": HOST, "EMAIL_PORT": "587", "EMAIL_USE_TLS": "True", "DEFAULT_FROM_EMAIL": SENDER}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, each) for name, found in REPEATED.items() for each in found])
+def test_what_cannot_be_called_is_not_quoted(name: str, value: str) -> None:
+    """Neither as it is nor as Python would write it."""
+    listed = [{"name": each, "value": text} for each, text in CLEAR.items() if each != name]
+    made = world([*listed, *secret_env(name)], **{name: value})
+    checks = verify(made, target(values(**{**CLEAR, name: ""})), connect=True)
+    (found,) = rung(checks, "connect")
+    assert found.verdict is Verdict.UNKNOWN
+    assert "is no mail server" in found.evidence or "the sender is no address" in found.evidence
+    assert "secret" not in found.evidence.replace("a Secret", "")
+    assert "s3cr" not in found.evidence
+
+
+def test_a_sender_of_a_secret_is_masked_without_its_name_too() -> None:
+    listed = [{"name": each, "value": text} for each, text in CLEAR.items() if each != "DEFAULT_FROM_EMAIL"]
+    made = world([*listed, *secret_env("DEFAULT_FROM_EMAIL")], DEFAULT_FROM_EMAIL="Évry <contact@mairie-évry.fr>")
+    container, view = seen(made, values(**{**CLEAR, "DEFAULT_FROM_EMAIL": ""}))
+    called = called_server(container, view, AFTER)
+    assert isinstance(called, Called)
+    for each in ("contact@mairie-évry.fr", "CONTACT@xn--mairie-vry-h7a.fr"):
+        assert called.masked(f"550 {each} unknown") == "550 ******** unknown"
+
+
+def test_an_empty_user_and_password_are_no_credentials() -> None:
+    empty = [{"name": name, "value": ""} for name in ("EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")]
+    listed = [{"name": each, "value": text} for each, text in CLEAR.items()]
+    container, view = seen(world([*listed, *empty]), values(**CLEAR))
+    called = called_server(container, view, AFTER)
+    assert isinstance(called, Called)
+    assert (called.server.user, called.server.password) == (None, None)
+    half = world([*listed, *empty[:1], *secret_env("EMAIL_HOST_PASSWORD")], EMAIL_HOST_PASSWORD=CANARY)
+    container, view = seen(half, values(**CLEAR))
+    called = called_server(container, view, AFTER)
+    assert isinstance(called, Called)
+    assert (called.server.user, called.server.password) == ("EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")
+
+
 def test_no_rung_shows_a_host_or_a_url_of_a_secret() -> None:
     class Talking(World):
         def exec(self, *_: object, **__: object) -> Executed:

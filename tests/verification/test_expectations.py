@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from helmmail.cluster.channels import Executed
+from helmmail.cluster.objects import Object
 from helmmail.cluster.probes.processes import MARKER
-from helmmail.model import Verdict
-from helmmail.verification.target import Target
+from helmmail.model import Check, Verdict
+from helmmail.verification.calling import Called, called_server
+from helmmail.verification.ladder import gather
+from helmmail.verification.target import Options, Target
 from helmmail.verification.targets import Coordinates, bare_target
-from tests.verification.world import CANARY, NEW, USER, World, env, knowledge, only, rung, target, verify
+from tests.verification.world import CANARY, LATE, NEW, USER, World, env, knowledge, only, rung, target, verify
 
 FAIL, PASS, UNKNOWN, SKIPPED = Verdict.FAIL, Verdict.PASS, Verdict.UNKNOWN, Verdict.SKIPPED
 
@@ -154,3 +159,109 @@ def test_secrets_that_are_named_beside_are_read() -> None:
     world = World()
     verify(world, goal)
     assert ("get", "v1/secrets", "extra") in world.requests
+
+
+TLS = {"DJANGO_EMAIL_PORT": "587", "DJANGO_EMAIL_USE_TLS": "true"}
+COMPOSED = {
+    "DJANGO_EMAIL_HOST": "smtp.$(DOMAIN)",
+    **TLS,
+    "DJANGO_EMAIL_FROM": "noreply@$(DOMAIN)",
+    "PLAIN": "$$(DOMAIN)",
+}
+DSN = "submission://$(RELAY_USER):$(RELAY_PASSWORD)@smtp.tem.scaleway.com:587"
+
+
+def composed(variables: list[Object], settings: dict[str, str], **secret: str) -> list[Check]:
+    """The checks of one Deployment with these variables, the files having `settings`."""
+    world = World()
+    for listed in world.objects.values():
+        listed.clear()
+    world.deployment("courrier-backend", variables)
+    world.secret("courrier-mail", secret, changed=LATE)
+    lines = [f"        {name}: {value!r}" for name, value in settings.items()]
+    return verify(world, target("\n".join(["    backend:", "      envVars:", *lines])))
+
+
+def literals(settings: dict[str, str]) -> list[Object]:
+    return [{"name": name, "value": value} for name, value in settings.items()]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "words"),
+    [
+        ({"DOMAIN": "tem.scaleway.com"}, {}, PASS, "smtp.tem.scaleway.com:587"),
+        ({"DOMAIN": "other.example.fr"}, {"DJANGO_EMAIL_HOST": "smtp.tem.scaleway.com"}, FAIL, "smtp.other.example.fr"),
+        # What comes after is not there yet, so the container has the reference itself.
+        ({}, {"DOMAIN": "tem.scaleway.com"}, FAIL, "'smtp.$(DOMAIN)' (env); the files say 'smtp.tem.scaleway.com'"),
+    ],
+)
+def test_references_in_the_files_are_replaced_as_in_the_container(
+    before: dict[str, str], after: dict[str, str], verdict: Verdict, words: str
+) -> None:
+    checks = composed(literals({**before, **COMPOSED, **after}), COMPOSED)
+    (check,) = rung(checks, "environment")
+    assert check.verdict is verdict
+    assert words in check.evidence
+    assert {each.verdict for each in rung(checks, "workloads")} == {PASS}
+
+
+def test_references_are_not_replaced_in_what_a_config_map_holds() -> None:
+    world = World()
+    for listed in world.objects.values():
+        listed.clear()
+    held = {"DJANGO_EMAIL_HOST": "smtp.tem.scaleway.com", **TLS, "DJANGO_EMAIL_FROM": "a$$b@example.fr"}
+    world.config_map("mail", held)
+    world.deployment("courrier-backend", [], envFrom=[{"configMapRef": {"name": "mail"}}])
+    lines = [f"        {name}: {value!r}" for name, value in held.items()]
+    goal = target("\n".join(["    backend:", "      envVars:", *lines]))
+    assert [each.verdict for each in rung(verify(world, goal), "environment")] == [PASS]
+
+
+def relay(url: str) -> list[Object]:
+    made: list[Object] = [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": "courrier-mail", "key": name}}}
+        for name in ("RELAY_USER", "RELAY_PASSWORD")
+    ]
+    return [*made, {"name": "EMAIL_URL", "value": url}]
+
+
+def test_a_url_that_is_made_of_a_secret_is_compared_and_its_secret_judged() -> None:
+    checks = composed(relay(DSN), {"EMAIL_URL": DSN}, RELAY_USER=USER, RELAY_PASSWORD=CANARY)
+    assert "smtp.tem.scaleway.com:587 (starttls)" in only(checks, "environment", PASS).evidence
+    assert "RELAY_USER, RELAY_PASSWORD" in only(checks, "secrets", PASS).evidence
+    assert "RELAY_PASSWORD" in only(checks, "stale", FAIL).evidence
+    empty = composed(relay(DSN), {"EMAIL_URL": DSN}, RELAY_USER=USER, RELAY_PASSWORD="")
+    assert "RELAY_PASSWORD is empty" in only(empty, "secrets", FAIL).evidence
+    missing = composed(relay(DSN), {"EMAIL_URL": DSN}, RELAY_USER=USER)
+    assert "no key RELAY_PASSWORD" in only(missing, "secrets", FAIL).evidence
+
+
+def test_before_a_deploy_the_credentials_are_those_that_references_stand_for() -> None:
+    world = World()
+    for listed in world.objects.values():
+        listed.clear()
+    world.deployment("courrier-backend", relay(DSN))
+    world.secret("courrier-mail", {"RELAY_USER": USER, "RELAY_PASSWORD": CANARY})
+    goal = target(f"    backend:\n      envVars:\n        EMAIL_URL: {DSN}\n")
+    options = Options(connect=True, before_deploy=True)
+    view = gather(goal, world, options).view  # type: ignore[arg-type]
+    called = called_server(view.senders[0].containers[0], view, options)
+    assert isinstance(called, Called)
+    assert (called.server.user, called.server.password) == (USER.encode(), CANARY.encode())
+
+
+def test_a_url_that_is_made_of_a_secret_may_differ_or_be_the_old_one() -> None:
+    secret = {"RELAY_USER": USER, "RELAY_PASSWORD": CANARY}
+    swapped = DSN.replace("$(RELAY_PASSWORD)", "$(RELAY_USER)")
+    check = only(composed(relay(swapped), {"EMAIL_URL": DSN}, **secret), "environment", FAIL)
+    assert "EMAIL_URL differs (env); the files say another" in check.evidence
+    old = DSN.replace("smtp.tem.scaleway.com", "snap-mail.numerique.gouv.fr")
+    check = only(composed(relay(old), {"EMAIL_URL": old}, **secret), "environment", FAIL)
+    assert "a server of snap-mail" in check.evidence
+
+
+def test_a_password_that_makes_another_server_of_the_url_is_not_passed_over() -> None:
+    secret = {"RELAY_USER": USER, "RELAY_PASSWORD": "x/y"}
+    assert not [
+        each for each in rung(composed(relay(DSN), {"EMAIL_URL": DSN}, **secret), "environment") if each.verdict is PASS
+    ]

@@ -220,7 +220,7 @@ def test_a_change_in_the_second_of_the_start_is_unknown() -> None:
     world.the("v1/secrets", "courrier-mail")["metadata"]["managedFields"][0]["time"] = EARLY
     found = [each for each in rung(verify(world), "stale") if each.verdict is UNKNOWN]
     assert len(found) == 2
-    assert "in the very second in which container app started" in found[0].evidence
+    assert "in the very second in which container app of pod courrier-backend-1-0 started" in found[0].evidence
 
 
 def test_a_change_of_another_key_by_another_writer_is_not_stale() -> None:

@@ -14,7 +14,7 @@ from helmmail.verification.rungs.policy import in_question
 from helmmail.verification.snapshot import read_lists
 from helmmail.verification.target import Options
 from helmmail.verification.view import look
-from tests.verification.world import VALUES, World, rung, target
+from tests.verification.world import NEW, VALUES, World, env, rung, target
 
 FAIL, PASS, UNKNOWN = Verdict.FAIL, Verdict.PASS, Verdict.UNKNOWN
 HOST = "smtp.tem.scaleway.com"
@@ -28,9 +28,9 @@ def blocks(*cidrs: str, but: str = "") -> dict[str, Any]:
     return {"to": peers, "ports": PORT}
 
 
-def world(*rules: dict[str, Any]) -> World:
+def world(*rules: dict[str, Any], selector: dict[str, Any] | None = None) -> World:
     made = World()
-    spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": list(rules)}
+    spec = {"podSelector": selector or {}, "policyTypes": ["Egress"], "egress": list(rules)}
     made.add("networking.k8s.io/v1/networkpolicies", {"metadata": {"name": "egress"}, "spec": spec})
     return made
 
@@ -115,6 +115,113 @@ def test_a_server_within_the_cluster_is_pods(host: str) -> None:
     pods: dict[str, Any] = {"to": [{"podSelector": {}}]}
     assert seen(world(pods, DNS), host)[:2] == ([], {UNKNOWN})
     assert seen(world(DNS), host)[:2] == ([], {FAIL})
+
+
+def with_ips(made: World, *ips: str) -> World:
+    for pod in made.objects["v1/pods"]:
+        pod["status"]["podIPs"] = [{"ip": each} for each in ips]
+    return made
+
+
+RELAY = "relay.corp.example.fr"
+PUBLIC = blocks("0.0.0.0/0", but="10.0.0.0/8")
+
+
+def test_an_exception_may_be_the_servers() -> None:
+    assert seen(world(PUBLIC, DNS), RELAY)[:2] == ([RELAY], {UNKNOWN})
+    assert seen(world(PUBLIC, DNS), RELAY, "no name")[1] == {UNKNOWN}
+    assert seen(world(PUBLIC, DNS), RELAY, ("10.1.2.3",))[1] == {FAIL}
+    assert seen(world(PUBLIC, DNS), RELAY, ("192.0.2.7",))[1] == {PASS}
+
+
+def test_a_rule_about_one_family_is_enough_where_pods_have_no_other() -> None:
+    assert seen(with_ips(world(blocks("0.0.0.0/0"), DNS), "10.1.2.3"))[:2] == ([], {PASS})
+    assert seen(world(blocks("0.0.0.0/0", "::/0"), DNS))[:2] == ([], {PASS})
+    for ips in ((), ("2001:db8::5",), ("10.1.2.3", "2001:db8::5")):
+        made = with_ips(world(blocks("0.0.0.0/0"), DNS), *ips)
+        assert seen(made)[:2] == ([HOST], {UNKNOWN}), ips
+    both = ("192.0.2.7", "2001:db8::7")
+    assert seen(with_ips(world(blocks("0.0.0.0/0"), DNS), "2001:db8::5"), addresses=both)[1] == {FAIL}
+
+
+def test_pods_on_their_nodes_network_do_not_tell_the_families_of_others() -> None:
+    made = with_ips(world(blocks("0.0.0.0/0"), DNS), "10.1.2.3")
+    made.objects["apps/v1/deployments"].clear()
+    assert seen(made)[1] == {PASS}
+    for pod in made.objects["v1/pods"]:
+        pod["spec"]["hostNetwork"] = True
+    assert seen(made)[1] == {UNKNOWN}
+
+
+def test_a_name_server_that_cannot_be_told_is_unknown() -> None:
+    database: dict[str, Any] = {"to": [{"podSelector": {"matchLabels": {"app": "postgres"}}}]}
+    _, verdicts, said = seen(world({"ports": PORT}, database))
+    assert verdicts == {UNKNOWN}
+    assert "it cannot be told whether DNS (UDP port 53) is open" in said
+    own: dict[str, Any] = {"to": [{"ipBlock": {"cidr": "192.0.2.7/32"}}]}
+    _, verdicts, said = seen(world(own), addresses=("192.0.2.7",))
+    assert verdicts == {FAIL}
+    assert "DNS (port 53) is closed" in said
+
+
+def test_a_name_of_two_labels_may_be_a_services() -> None:
+    pods: dict[str, Any] = {"to": [{"namespaceSelector": {}}], "ports": PORT}
+    for addresses in (None, "no name", ("10.96.1.2",)):
+        assert seen(world(pods, DNS), "mailpit.tools", addresses)[:2] == (["mailpit.tools"], {UNKNOWN}), addresses
+    assert seen(world({"ports": PORT}, DNS), "example.fr", ("10.96.1.2",))[1] == {UNKNOWN}
+    assert seen(world({"ports": PORT}, DNS), "example.fr", ("8.8.8.8",))[1] == {PASS}
+    assert seen(world(pods, DNS), "example.fr", ("8.8.8.8",))[1] == {FAIL}
+    assert seen(world(DNS), "mailpit.tools")[:2] == ([], {FAIL})
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "ip6-loopback", "127.0.0.1", "[::1]"])
+def test_a_pod_reaches_itself(host: str) -> None:
+    assert seen(world(), host)[:2] == ([], {PASS})
+
+
+def test_what_is_this_computer_here_is_not_the_pod() -> None:
+    _, verdicts, said = seen(world(blocks("192.0.2.0/24"), DNS), addresses=("127.0.1.1",))
+    assert verdicts == {UNKNOWN}
+    assert "127.0.1.1 as resolved from here" in said
+
+
+@pytest.mark.parametrize("address", ["100.64.1.2", "10.1.2.3", "fd00::7"])
+def test_an_address_that_is_not_public_may_be_a_pods(address: str) -> None:
+    pods: dict[str, Any] = {"to": [{"podSelector": {}}], "ports": PORT}
+    assert seen(world(pods, DNS), RELAY, (address,))[:2] == ([RELAY], {UNKNOWN})
+    assert seen(world(pods, DNS), RELAY, ("8.8.8.8",))[1] == {FAIL}
+
+
+def test_leading_zeros_are_unknown() -> None:
+    assert seen(world(blocks("010.0.0.0/8"), DNS), addresses=("10.1.2.3",))[1] == {UNKNOWN}
+    made = world(blocks("10.0.0.0/8"), DNS)
+    for each in (*made.objects["apps/v1/deployments"], *made.objects["batch/v1/cronjobs"]):
+        template = each["spec"].get("template") or each["spec"]["jobTemplate"]["spec"]["template"]
+        template["spec"]["hostAliases"] = [{"ip": "010.0.0.1", "hostnames": [HOST]}]
+    assert seen(made)[:2] == ([], {UNKNOWN})
+
+
+def test_running_pods_have_the_labels_that_a_policy_goes_by() -> None:
+    selector = {"matchExpressions": [{"key": "pod-template-hash", "operator": "Exists"}]}
+    made = world(selector=selector)
+    made.objects["batch/v1/cronjobs"].clear()
+    assert seen(made)[1] == {FAIL}
+    made.objects["v1/pods"].clear()
+    _, verdicts, said = seen(made)
+    assert verdicts == {UNKNOWN}
+    assert "labels that only pods have" in said
+
+
+def test_the_pod_that_is_closed_is_told() -> None:
+    made = world(selector={"matchLabels": {"statefulset.kubernetes.io/pod-name": "second"}})
+    made.objects["batch/v1/cronjobs"].clear()
+    made.objects["apps/v1/deployments"].clear()
+    made.deployment("courrier-queue", env(NEW), replicas=3)
+    second = made.the("v1/pods", "courrier-queue-1-1")
+    second["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = "second"
+    _, verdicts, said = seen(made)
+    assert verdicts == {FAIL}
+    assert "courrier-queue: pod courrier-queue-1-1: NetworkPolicy egress does not let port 587 out" in said
 
 
 def test_names_are_resolved_by_the_system() -> None:

@@ -93,6 +93,17 @@ def test_one_message_for_all_containers_is_followed(keys: Stage, monkeypatch: py
     assert len(keys.submission.identifiers()) == before + 1
 
 
+def test_each_credential_is_tried_though_the_variables_have_the_same_names(keys: Stage) -> None:  # noqa: F811
+    made = world(keys)
+    made.secret("other", {"DJANGO_EMAIL_HOST_USER": USER, "DJANGO_EMAIL_HOST_PASSWORD": "canary-of-a-password"})
+    for variable in made.variables("courrier-worker")[-2:]:
+        variable["valueFrom"]["secretKeyRef"]["name"] = "other"
+    made.settle("courrier-worker")
+    found = rung(verify(made, goal(keys, api=False), send_to=TO), "send")
+    assert [each.verdict for each in found] == [Verdict.UNKNOWN, Verdict.FAIL]
+    assert "Deployment courrier-worker" in found[1].evidence
+
+
 def test_taken_but_not_followed_is_unknown(keys: Stage) -> None:  # noqa: F811
     check = only(verify(world(keys), goal(keys, api=False), send_to=TO), "send", Verdict.UNKNOWN)
     assert "accepted" in check.evidence

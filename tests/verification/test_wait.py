@@ -12,7 +12,7 @@ from helmmail.cluster.objects import Object
 from helmmail.cluster.watching import LOST, QUIET
 from helmmail.verification.target import Options
 from helmmail.verification.wait import wait
-from tests.verification.world import World, target
+from tests.verification.world import NEW, World, target
 
 DEPLOYMENTS = "apps/v1/deployments"
 
@@ -67,6 +67,86 @@ def test_a_release_that_appears_is_waited_for() -> None:
         world.objects[resource].clear()
     told, _ = follow(world)
     assert told == ["waiting for workloads of release courrier", "3 of 3 workloads are rolled out"]
+
+
+def by_config_map(world: World, available: int = 1) -> dict[str, list[Object]]:
+    """The objects of a Deployment whose settings come from a ConfigMap that nothing named before."""
+    made = World()
+    for listed in made.objects.values():
+        listed.clear()
+    item = made.deployment("courrier-web", [], envFrom=[{"configMapRef": {"name": "mail-7f9c"}}])
+    item["status"].update(availableReplicas=available, readyReplicas=available)
+    world.config_map("mail-7f9c", NEW)
+    return made.objects
+
+
+def appear(world: World, objects: dict[str, list[Object]]) -> None:
+    order = (DEPLOYMENTS, "apps/v1/replicasets", "v1/pods")
+    world.events += [(resource, "ADDED", each) for resource in order for each in objects[resource]]
+
+
+def gets(world: World) -> list[str]:
+    return [name for verb, _, name in world.requests if verb == "get"]
+
+
+def test_what_a_release_that_appears_refers_to_is_read() -> None:
+    world = World()
+    for resource in (DEPLOYMENTS, "apps/v1/replicasets", "batch/v1/cronjobs", "v1/pods"):
+        world.objects[resource].clear()
+    appear(world, by_config_map(world))
+    world.events.append(("", QUIET, {}))
+    # What changes in pods and in the status of workloads names nothing new.
+    pod = copy.deepcopy(world.events[2][2])
+    for version in range(2, 9):
+        later = {**pod, "metadata": {**pod["metadata"], "resourceVersion": str(version)}}
+        world.events += [("v1/pods", "MODIFIED", later), ("", QUIET, {})]
+    told, took = follow(world)
+    assert told == ["waiting for workloads of release courrier", "1 of 1 workloads are rolled out"]
+    assert took < 2
+    assert sorted(gets(world)) == ["courrier-mail", "courrier-mail", "mail-7f9c"]
+
+
+def test_events_that_name_nothing_new_are_not_asked_about() -> None:
+    world = World()
+    rolling(world)
+    before = copy.deepcopy(world.the(DEPLOYMENTS, "courrier-backend"))
+    pod = world.objects["v1/pods"][0]
+    for version in range(2, 9):
+        for resource, item in ((DEPLOYMENTS, before), ("v1/pods", pod)):
+            later = {**item, "metadata": {**item["metadata"], "resourceVersion": str(version)}}
+            world.events += [(resource, "MODIFIED", later), ("", QUIET, {})]
+    follow(world, 0.5)
+    assert gets(world) == ["courrier-mail"]
+
+
+def test_a_workload_that_appears_beside_one_that_is_done_is_waited_for() -> None:
+    world = World()
+    done = rolling(world)
+    appear(world, by_config_map(world, available=0))
+    world.events.append((DEPLOYMENTS, "MODIFIED", done))
+    told, took = follow(world, 0.5)
+    assert told[-1].startswith("3 of 4 workloads are rolled out; Deployment courrier-web: ")
+    assert took > 0.4
+
+
+def test_references_that_cannot_be_read_now_are_read_when_the_server_is_back() -> None:
+    class Flaky(World):
+        away = 0
+
+        def get(self, resource: str, name: str) -> Object | None:
+            if name == "mail-7f9c" and self.away:
+                self.away -= 1
+                raise Unreachable("connection refused")
+            return super().get(resource, name)
+
+    world = Flaky()
+    world.away = 1
+    done = rolling(world)
+    appear(world, by_config_map(world))
+    world.events += [(DEPLOYMENTS, "MODIFIED", done), ("", QUIET, {}), lost(1)]
+    told, took = follow(world)
+    assert told[-1] == "4 of 4 workloads are rolled out"
+    assert took < 2
 
 
 def test_a_rollout_that_failed_is_not_waited_for() -> None:

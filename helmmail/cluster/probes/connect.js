@@ -41,7 +41,9 @@ if (user && password) hidden.push(Buffer.from(`\0${user}\0${password}`).toString
 
 function clean(text) {
   for (const each of [...hidden].sort((a, b) => b.length - a.length)) {
-    text = text.split(each).join('********').split(each.replace(/=+$/, '')).join('********');
+    for (const shown of [each, each.replace(/=+$/, '')].filter(Boolean)) {
+      text = text.replace(new RegExp(shown.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'gi'), '********');
+    }
   }
   return text.split(/\s+/).join(' ').replace(/[^\x20-\x7e\u00a0-\uffff]/g, '').trim().slice(0, LONGEST);
 }
@@ -56,7 +58,7 @@ async function step(name, act) {
   let text;
   try {
     [code, text] = await act();
-    done = code === null || (code >= 200 && code < 400);
+    done = code === null || (code >= 200 && code < 300);
   } catch (error) {
     text = explain(error);
     code = error.reply === undefined ? null : error.reply;
@@ -193,7 +195,11 @@ async function talk() {
   if (socket.encrypted) await hello();
   await logIn();
   if (task.sender) {
-    await step('mail', () => command(`MAIL FROM:<${task.sender}>`));
+    await step('mail', () => {
+      // eslint-disable-next-line no-control-regex
+      if (/[^\x00-\x7f]/.test(task.sender)) throw new Error('the sender is not ASCII, which this probe cannot send');
+      return command(`MAIL FROM:<${task.sender}>`);
+    });
     await step('rset', () => command('RSET'));
   } else {
     skip('mail', 'no sender is given');

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import smtplib
 import socket
 import ssl
@@ -62,7 +63,8 @@ class Talk:
         if self.user and self.password:
             self.hidden.append(base64.b64encode((f"\0{self.user}\0{self.password}").encode()).decode())
         for each in sorted(self.hidden, key=len, reverse=True):
-            text = text.replace(each, "********").replace(each.rstrip("="), "********")
+            for shown in (each, each.rstrip("=")):
+                text = re.sub(re.escape(shown), "********", text, flags=re.IGNORECASE) if shown else text
         return "".join(c for c in " ".join(text.split()) if c.isprintable())[:LONGEST]
 
     def step(self, name: str, act: Callable[[], tuple[int | None, str]]) -> None:
@@ -70,7 +72,7 @@ class Talk:
         started = time.monotonic()
         try:
             code, text = act()
-            done = code is None or 200 <= code < 400
+            done = code is None or 200 <= code < 300
         except smtplib.SMTPResponseException as error:
             code, text, done = error.smtp_code, _text(error.smtp_error), False
         except ssl.SSLCertVerificationError as error:
@@ -88,7 +90,8 @@ class Talk:
         except smtplib.SMTPException as error:
             code, text, done = None, str(error), False
         except UnicodeEncodeError:
-            code, text, done = None, "user or password is not ASCII, which Python's smtplib cannot send", False
+            what = "the sender is not ASCII" if name == "mail" else "user or password is not ASCII"
+            code, text, done = None, f"{what}, which Python's smtplib cannot send", False
         except OSError as error:
             code, text, done = None, error.strerror or type(error).__name__, False
         self.steps.append([name, done, code, self.clean(text), int((time.monotonic() - started) * 1000)])

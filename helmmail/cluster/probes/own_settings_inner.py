@@ -1,9 +1,10 @@
 """In the application's own interpreter: runs a profile's script and tells what may be told of its `settings`.
 
-Input: `script`, `title`, `shown` (settings to tell), `private` (settings to compare, each with the digest of what it
-should be, null if that is not known), `hidden` (those of them that nothing told may contain), `key` (hexadecimal),
-`channel` (where to answer), `folders` (where modules are looked for first). Output: `settings`, `withheld` (why one is
-not told), `results` (as compare.py), or `problem`.
+Input: `script`, `title`, `argv` (of the application's process), `shown` (settings to tell), `wanted` (settings to
+compare, each with its role and the digest of what it should be), `hidden` (settings whose values nothing told may
+contain), `texts` (settings that may not contain the variables in `veiled` either, or, if `clear` is not null, any but
+those in it), `key` (hexadecimal), `channel` (where to answer), `folders` (where modules are looked for first).
+Output: `settings`, `withheld` (why one is not told), `results` (as compare.py), or `problem`.
 
 What the script raises is told by its kind alone: a message may quote a value.
 """
@@ -36,7 +37,8 @@ def main() -> None:
         result = _look(task)
     except BaseException as error:  # noqa: BLE001 (whatever an application's code does)
         reason = _reason(error, task["title"])
-        result = {"problem": "the settings cannot be loaded" if _withheld(reason, _hidden(task, {})) else reason}
+        told = _withheld(reason, _credentials(task, {})) or _withheld(reason, _veiled(task))
+        result = {"problem": "the settings cannot be loaded" if told else reason}
     data = (json.dumps(result) + "\n").encode()
     while data:
         data = data[os.write(task["channel"], data) :]
@@ -46,40 +48,59 @@ def main() -> None:
 def _look(task: dict[str, Any]) -> dict[str, Any]:
     module = types.ModuleType("helmmail_script")
     sys.modules[module.__name__] = module  # dataclasses look their module up
+    module.argv = task["argv"]  # type: ignore[attr-defined]
     exec(compile(task["script"], SCRIPT, "exec"), module.__dict__)  # noqa: S102
     found = getattr(module, "settings", None)
+    problem = getattr(module, "problem", None)
+    if isinstance(problem, str):
+        credential = _withheld(problem, _credentials(task, {})) or _withheld(problem, _veiled(task))
+        return {"problem": "the script gives no settings" if credential else problem[:LONGEST]}
     if not isinstance(found, Mapping):
         return {"problem": "the script binds no map `settings`"}
-    hidden = _hidden(task, found)
+    credentials, veiled = _credentials(task, found), _veiled(task)
     settings, withheld = {}, {}
     for name in task["shown"]:
         value = found.get(name)
-        if value is not None and not isinstance(value, (bool, int, float)):
-            value = str(value)
-            reason = _withheld(value, hidden)
+        if value is not None and not isinstance(value, bool):
+            text = str(value)
+            reason = _withheld(text, credentials)
+            if not reason and name in task["texts"] and _withheld(text, veiled):
+                reason = "it holds what a Secret has"
             if reason:
                 withheld[name] = reason
                 continue
-            value = value[:LONGEST] + "..." if len(value) > LONGEST else value
+            if not isinstance(value, (int, float)):
+                value = text[:LONGEST] + "..." if len(text) > LONGEST else text
         settings[name] = value
     key = bytes.fromhex(task["key"])
-    results = {name: _compare(found.get(name), digest, key) for name, digest in task["private"].items() if digest}
+    results = {name: _compare(found.get(name), role, digest, key) for name, (role, digest) in task["wanted"].items()}
     return {"settings": settings, "withheld": withheld, "results": results}
 
 
-def _hidden(task: dict[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """The credentials: what the settings have, and the variables that hold what they should have."""
-    key, digests = bytes.fromhex(task["key"]), {task["private"][name] for name in task["hidden"]}
+def _credentials(task: dict[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """What the settings that are hidden have, and the variables that hold what they should have."""
+    wanted, key = task["wanted"], bytes.fromhex(task["key"])
+    digests = {wanted[name][1] for name in task["hidden"] if name in wanted}
     values = [str(found.get(name) or "") for name in task["hidden"]]
     values += [value for value in os.environ.values() if _digest(value, key) in digests]
-    return [each for each in values if len(each) >= SHORTEST]
+    return [each for each in values if each]
+
+
+def _veiled(task: dict[str, Any]) -> list[str]:
+    """What the variables have that come from Secrets, or may."""
+    names = set(task["veiled"])
+    if task["clear"] is not None:
+        names |= set(os.environ) - set(task["clear"])
+    return [os.environ[name] for name in names if os.environ.get(name)]
 
 
 def _withheld(text: str, hidden: list[str]) -> str:
     """Why a text is not told, "" where it may be."""
     if "://" in text:
         return "it holds a URL"
-    return "it holds a credential" if any(each in text for each in hidden) else ""
+    text = text.lower()
+    found = any(text == each or (len(each) >= SHORTEST and each in text) for each in map(str.lower, hidden))
+    return "it holds a credential" if found else ""
 
 
 def _reason(error: BaseException, title: str) -> str:
@@ -98,11 +119,25 @@ def _reason(error: BaseException, title: str) -> str:
     return f"the settings cannot be loaded: {kind}"
 
 
-def _compare(value: Any, digest: str, key: bytes) -> list[object]:
-    if not value:
-        return [False, "it is empty"]
-    same = hmac.compare_digest(_digest(value, key), digest)
-    return [True, ""] if same else [False, "it has another value"]
+def _compare(value: Any, role: str, digest: str, key: bytes) -> list[object]:
+    if value is None or value is False:
+        value = ""
+    texts = [value] if isinstance(value, bytes) else spellings(role, str(value))
+    if any(hmac.compare_digest(_digest(each, key), digest) for each in texts):
+        return [True, ""]
+    return [False, "it has another value" if value else "it is empty"]
+
+
+def spellings(role: str, text: str) -> list[str]:
+    """What a setting of a role may be compared as: names and addresses in lower case, a host without its last dot, a
+    sender without the name before it.
+    """
+    if role == "host":
+        return [text.lower().rstrip(".")]
+    if role == "sender":
+        text = text.lower()
+        return [text, text[text.rfind("<") + 1 : -1]] if text.endswith(">") else [text]
+    return [text]
 
 
 def _digest(value: Any, key: bytes) -> str:

@@ -43,11 +43,7 @@ class Process(NamedTuple):
 
 def application() -> list[Process]:
     """The application's processes, the oldest first; none where they cannot be seen."""
-    known = {}
-    for entry in os.listdir("/proc"):
-        process = _read(entry) if entry.isdigit() else None
-        if process is not None:
-            known[process.pid] = process
+    known = _everything()
     mine = _ancestors(os.getpid(), known)
     here = _belongs()
     own = [each for each in known.values() if each.pid not in mine and here(each.pid)]
@@ -59,6 +55,12 @@ def application() -> list[Process]:
     tops = {root.pid} if 1 in pids else {root.pid, 1}
     found = [each for each in own if each is root or _ancestors(each.parent, known) & tops]
     return sorted(found, key=lambda each: (each is not root, each.started, each.pid))
+
+
+def family(pid: int, belongs: Callable[[int], bool]) -> list[int]:
+    """What descends from a process and runs, and what else belongs to it."""
+    known = _everything()
+    return [each for each in known if each != pid and (pid in _ancestors(each, known) or belongs(each))]
 
 
 def leaves(processes: list[Process]) -> list[Process]:
@@ -103,6 +105,11 @@ def working_environment() -> tuple[str, dict[bytes, bytes]]:
         if found is not None and found.variables and not found.damaged:
             return str(each), found.variables
     return "the container's spec", dict(os.environb)
+
+
+def _everything() -> dict[int, Process]:
+    found = (_read(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    return {process.pid: process for process in found if process is not None}
 
 
 def _read(entry: str) -> Process | None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from helmmail.errors import InputError
 from helmmail.lazy import pattern
 from helmmail.mail.api.errors import NotOffered
+from helmmail.mail.names import ascii_domain
 
 
 class State(Enum):
@@ -169,15 +170,14 @@ _NAME = pattern(r"(?=.{4,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z
 
 
 def domain_name(text: str) -> str:
-    """A domain's name as APIs take it: lower case, ASCII (RFC 5890), no dot at the end. Raises InputError."""
+    """A domain's name as APIs take it: lower case, A-labels (RFC 5890), no dot at the end. Raises InputError."""
     name = text.strip().rstrip(".").lower()
     if "@" in name:
         raise InputError(f"{text}: this is an address; give its domain, {name.rpartition('@')[2]}")
-    if not name.isascii():
-        try:
-            name = name.encode("idna").decode()
-        except UnicodeError:
-            raise InputError(f"{text}: this is no domain name; write it as example.org") from None
+    try:
+        name = ascii_domain(name)
+    except ValueError:
+        raise InputError(f"{text}: this is no domain name; write it as example.org") from None
     if not _NAME.fullmatch(name):
         raise InputError(f"{text}: this is no domain name; write it as example.org")
     return name

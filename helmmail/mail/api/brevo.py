@@ -100,6 +100,7 @@ class Brevo(Api):
     def find_mail(self, message_id: str, *, domain: str = "", recipient: str = "") -> Delivery:
         """GET /smtp/statistics/events of the last 30 days, by `messageId`."""
         query = {"messageId": f"<{bare_id(message_id)}>", "email": recipient or None, "limit": "100"}
+        # Where there are none the list may be left out, by the documents: the mail is not known then, and no more.
         events = objects(self._client.get("smtp", "statistics", "events", query=query), "events")
         by_recipient: dict[str, list[Delivery]] = {}
         for each in events:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from helmmail import __version__
+from helmmail.lazy import pattern
 from helmmail.mail.api.errors import Refused, Unanswered
 from helmmail.mail.api.exchange import Answer, Exchange, Failure, Request, Sizes
 from helmmail.mail.api.token import Token
@@ -66,6 +67,16 @@ class Client:
         """The JSON object at a path (its segments). Parameters that are None are left out. Raises as `call`."""
         return self.call("GET", *path, query=query)
 
+    def objects(self, data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+        """The JSON objects in the list that an answer must have. Raises Unanswered where it has none.
+
+        An answer without its list is no empty list: it would say that nothing is there.
+        """
+        found = data.get(key)
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise Unanswered(self._say(f"an answer without a list of `{key}`"), passing=False)
+        return found
+
     def call(
         self,
         method: str,
@@ -97,7 +108,7 @@ class Client:
                 tried = f" ({number} tries)" if number > 1 else ""
                 raise Unanswered(text + tried, passing=not isinstance(answer, Failure) or answer.passing)
             if pause > self._limits.longest_retry_after or time.monotonic() + pause >= until:
-                raise Unanswered(f"{text}; try again in {pause:.0f} s")
+                raise Unanswered(f"{text}; try again in {pause:.0f} s" if pause >= 1 else text)
             if pause >= 1:
                 self._progress(f"{text}; trying again in {pause:.0f} s")
             time.sleep(pause)
@@ -197,7 +208,10 @@ class Client:
         return f" ({told[:_LONGEST]}{'…' if len(told) > _LONGEST else ''})" if told else ""
 
     def _parse(self, answer: Answer) -> Any:
-        """An answer's JSON without the key, None where it is none (RFC 8259; so no NaN)."""
+        """An answer's JSON without the key, None where it is none (RFC 8259; so no NaN).
+
+        Halves of surrogate pairs, which JSON can write and UTF-8 cannot, become U+FFFD.
+        """
         try:
             return self._masked(json.loads(answer.body.decode(), parse_constant=_refuse))
         except (ValueError, RecursionError):
@@ -206,9 +220,9 @@ class Client:
     def _masked(self, data: Any) -> Any:
         match data:
             case str():
-                return self._token.mask(data)
+                return self._token.mask(_HALVES.sub("\ufffd", data))
             case dict():
-                return {self._token.mask(key): self._masked(value) for key, value in data.items()}
+                return {self._masked(key): self._masked(value) for key, value in data.items()}
             case list():
                 return [self._masked(each) for each in data]
         return data
@@ -217,6 +231,7 @@ class Client:
         return self._token.mask(f"{self.base.name}: {one_line(text)}")
 
 
+_HALVES = pattern("[\ud800-\udfff]")
 _LONGEST = 600
 _FIELD = 200
 
@@ -272,7 +287,7 @@ def _date(text: str) -> float | None:
 
 
 def objects(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """The JSON objects in the list under a key; what is no object, or no list, is left out."""
+    """The JSON objects in a list that may be missing; what is no object, or no list, is left out."""
     listed = data.get(key)
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 

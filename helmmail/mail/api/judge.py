@@ -8,6 +8,7 @@ from typing import Any
 from helmmail.mail.api.base import Blocked, Domain, Record, State, Statistics
 from helmmail.mail.api.errors import ApiError, NotOffered, Refused
 from helmmail.model import Check, Verdict
+from helmmail.report.words import one_line
 
 _STATES = {
     State.CHECKED: (Verdict.PASS, ""),
@@ -35,7 +36,7 @@ def checks(domain: Domain) -> list[Check]:
 
 
 def _name(record: Record) -> str:
-    return f"record {record.purpose} {record.name}"
+    return one_line(f"record {record.purpose} {record.name}")
 
 
 def _record_verdict(record: Record) -> Verdict:

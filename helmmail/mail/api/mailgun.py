@@ -85,7 +85,7 @@ class Mailgun(Api):
                 f"{text_at(each, 'code')} {text_at(each, 'error')}".strip(),
                 text_at(each, "created_at"),
             )
-            for each in objects(data, "items")
+            for each in self._client.objects(data, "items")
         )
 
     def find_mail(self, message_id: str, *, domain: str = "", recipient: str = "") -> Delivery:
@@ -95,7 +95,7 @@ class Mailgun(Api):
         wanted = bare_id(message_id)
         query = {"message-id": wanted, "recipient": recipient or None, "limit": "300"}
         by_recipient: dict[str, list[Delivery]] = {}
-        for each in objects(self._client.get("v3", domain, "events", query=query), "items"):
+        for each in self._client.objects(self._client.get("v3", domain, "events", query=query), "items"):
             if bare_id(text_at(object_at(each, "message", "headers"), "message-id")) == wanted:
                 by_recipient.setdefault(text_at(each, "recipient").lower(), []).append(_delivery(each))
         return merged([settled(each) for each in by_recipient.values()]) if by_recipient else NOT_FOUND

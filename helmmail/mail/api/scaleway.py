@@ -24,6 +24,7 @@ from helmmail.mail.api.base import (
     Statistics,
     absolute,
     bare_id,
+    domain_name,
     merged,
 )
 from helmmail.mail.api.errors import Refused, Unanswered
@@ -116,7 +117,7 @@ class Scaleway(Api):
                 text_at(each, "created_at"),
                 text_at(each, "ends_at"),
             )
-            for each in self._pages("blocklists", query, "blocklists")
+            for each in self._pages("blocklists", query, "blocklists", whole=False)
         )
 
     def find_mail(self, message_id: str, *, domain: str = "", recipient: str = "") -> Delivery:
@@ -138,8 +139,9 @@ class Scaleway(Api):
     def _find(self, name: str) -> dict[str, Any] | None:
         """The domain of a name that counts: one that is not revoked, else the newest. Raises InputError for several."""
         query = {"name": name, "project_id": self._project or None}
-        found = [each for each in self._pages("domains", query, "domains") if text_at(each, "name").lower() == name]
-        living = [each for each in found if _state(each) is not State.REVOKED]
+        found = [each for each in self._pages("domains", query, "domains") if _is_named(each, name)]
+        # By id: a list that changes while it is read may name one twice.
+        living = list({text_at(each, "id"): each for each in found if _state(each) is not State.REVOKED}.values())
         if len(living) > 1:
             projects = ", ".join(text_at(each, "project_id") for each in living)
             raise InputError(f"{name} is registered in several projects ({projects}); give --project")
@@ -155,15 +157,27 @@ class Scaleway(Api):
             self._ids[name] = text_at(found, "id")
         return {"domain_id": self._ids[name]}
 
-    def _pages(self, path: str, query: Mapping[str, str | None], key: str) -> Iterator[dict[str, Any]]:
+    def _pages(
+        self, path: str, query: Mapping[str, str | None], key: str, *, whole: bool = True
+    ) -> Iterator[dict[str, Any]]:
+        """The objects of a list. Raises Unanswered where it ends before its own `total_count`.
+
+        It is left after some pages: without `whole` that is enough, else Unanswered too.
+        """
         seen = 0
         for page in range(1, _PAGES + 1):
             data = self._client.get(path, query={**query, "page": str(page), "page_size": str(_PAGE)})
-            items = objects(data, key)
+            items = self._client.objects(data, key)
             yield from items
             seen += len(items)
-            if not items or seen >= (number_at(data, "total_count") or 0):
+            total = number_at(data, "total_count")
+            if (len(items) < _PAGE) if total is None else seen >= total:
                 return
+            if not items:
+                text = f"{self._client.base.name}: a list of {total} `{key}` that ends after {seen}"
+                raise Unanswered(text, passing=False)
+        if whole:
+            raise Unanswered(f"{self._client.base.name}: a list of `{key}` without end", passing=False)
 
     def _domain(self, data: Mapping[str, Any]) -> Domain:
         identity, name = text_at(data, "id"), text_at(data, "name").lower()
@@ -191,6 +205,13 @@ class Scaleway(Api):
             return self._client.get("domains", identity, "verification")
         except Refused:
             return {}
+
+
+def _is_named(data: Mapping[str, Any], name: str) -> bool:
+    try:
+        return domain_name(text_at(data, "name")) == name
+    except InputError:
+        return False
 
 
 def _state(data: Mapping[str, Any]) -> State:

@@ -77,9 +77,10 @@ def _wanted(view: View, *, deployed: bool) -> dict[str, list[str]]:
         for container in sender.containers:
             for name in container.names:
                 variable = container.environment.get(name)
-                if variable is not None and variable.source.startswith("Secret "):
-                    owner, _, key = variable.source.removeprefix("Secret ").partition("/")
-                    found.setdefault(owner, {})[key] = None
+                for source in variable.sources if variable is not None else ():
+                    if source.startswith("Secret "):
+                        owner, _, key = source.removeprefix("Secret ").partition("/")
+                        found.setdefault(owner, {})[key] = None
     return {name: list(keys) for name, keys in sorted(found.items())}
 
 

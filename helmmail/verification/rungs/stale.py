@@ -6,9 +6,11 @@ another key by the same writer counts too, and it is exact to a second only. The
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from helmmail.cluster.objects import Object, created, name_of
+from helmmail.cluster.pods import starts
 from helmmail.model import Verdict
 from helmmail.verification.judgement import Evidence, Judgement, after_deploy, no_pod
 from helmmail.verification.rules import CONFIG_MAPS, JOBS, PODS, SECRETS, WORKLOADS
@@ -22,7 +24,18 @@ ID = "stale"
 RULES = (WORKLOADS, JOBS, PODS, CONFIG_MAPS, SECRETS)
 climbed = after_deploy
 
+_SHOWN = 5
+_AT_ONCE = "in the very second"
+_NOT_ASKED = "this one was not asked"
 _STORES = {"Secret": SECRET_RESOURCE, "ConfigMap": CONFIG_MAP_RESOURCE}
+
+
+class _Start(NamedTuple):
+    """When a container started, as the API's text, which sorts by time."""
+
+    pod: str
+    container: str
+    at: str
 
 
 def judge(evidence: Evidence, _: Options) -> Iterator[Judgement]:
@@ -35,44 +48,50 @@ def judge(evidence: Evidence, _: Options) -> Iterator[Judgement]:
 
 def _judge(sender: Sender, sources: set[tuple[str, str, str, str]], evidence: Evidence) -> Judgement:
     snapshot = evidence.view.snapshot
-    starts = list(_starts(sender))
-    if not starts:
+    begun = list(_starts(sender))
+    if not begun:
         return no_pod(sender, evidence.view, "container of it")
-    late: list[str] = []
-    at_once: list[str] = []
-    unclear: list[str] = []
+    proven = _proven(sender, begun, evidence)
+    told: dict[Verdict, list[str]] = {Verdict.FAIL: [], Verdict.UNKNOWN: [], Verdict.PASS: []}
     for container, kind, name, key in sorted(sources):
         found = snapshot.named.get(f"{_STORES[kind]}/{name}")
         when = changed(found, key) if found is not None else ""
         what = f"{kind} {name}" + (f" (key {key})" if key else "")
         if found is None:
-            unclear.append(_why(snapshot, kind, name))
+            told[Verdict.UNKNOWN].append(_why(snapshot, kind, name))
         elif not when:
-            unclear.append(f"{what}: nothing says when it changed")
-        else:
-            late += [
-                f"{what} changed at {when}, after container {container} of pod {pod} started at {start}"
-                for pod, started, start in starts
-                if started == container and start < when
-            ]
-            if any(started == container and start == when for _, started, start in starts):
-                at_once.append(f"{what} changed at {when}, in the very second in which container {container} started")
-    if (late or at_once) and not unclear and _proven(sender, evidence):
-        return Judgement(Verdict.PASS, f"{sender}: {(late or at_once)[0]}, but the process has the present values")
+            told[Verdict.UNKNOWN].append(f"{what}: nothing says when it changed")
+        for each in begun:
+            if when and each.container == container and each.at <= when:
+                verdict, text = _weigh(each, when, proven)
+                told[verdict].append(f"{what} changed at {when}, {text}")
+    late, unclear, cleared = (list(dict.fromkeys(each)) for each in told.values())
     if late:
-        more = f" (and {len(late) - 1} more)" if len(late) > 1 else ""
-        restart = evidence.commands("rollout", "restart", f"{sender.workload.kind.lower()}/{sender.workload.name}")
-        return Judgement(
-            Verdict.FAIL,
-            f"{sender}: {late[0]}{more}",
-            f"{sender}: restart it, so that it takes the present values",
-            restart if sender.workload.kind in ("Deployment", "StatefulSet", "DaemonSet") else (),
-        )
-    if unclear or at_once:
-        settle = f"{sender}: --exec settles it" if at_once else ""
-        return Judgement(Verdict.UNKNOWN, f"{sender}: {'; '.join(dict.fromkeys((*unclear, *at_once)))}", settle)
+        return Judgement(Verdict.FAIL, f"{sender}: {_some(late, 1)}", *_restart(sender, evidence))
+    if unclear:
+        advice: tuple[str, tuple[str, ...]] = ("", ())
+        if any(_NOT_ASKED in each for each in unclear):
+            advice = _restart(sender, evidence)
+        elif any(_AT_ONCE in each for each in unclear):
+            advice = f"{sender}: --exec settles it", ()
+        return Judgement(Verdict.UNKNOWN, f"{sender}: {_some(unclear, _SHOWN)}", *advice)
+    if cleared:
+        return Judgement(Verdict.PASS, f"{sender}: {cleared[0]}, but the process has the present values")
     names = dict.fromkeys(f"{kind} {name}" for _, kind, name, _ in sorted(sources))
     return Judgement(Verdict.PASS, f"{sender}: {', '.join(names)} did not change since its containers started")
+
+
+def _some(texts: Sequence[str], shown: int) -> str:
+    more = f" (and {len(texts) - shown} more)" if len(texts) > shown else ""
+    return "; ".join(texts[:shown]) + more
+
+
+def _restart(sender: Sender, evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    """What to do about old values, with the command where there is one."""
+    kind = sender.workload.kind
+    command = evidence.commands("rollout", "restart", f"{kind.lower()}/{sender.workload.name}")
+    advice = f"{sender}: restart it, so that it takes the present values"
+    return advice, command if kind in ("Deployment", "StatefulSet", "DaemonSet") else ()
 
 
 def _why(snapshot: Snapshot, kind: str, name: str) -> str:
@@ -80,32 +99,50 @@ def _why(snapshot: Snapshot, kind: str, name: str) -> str:
     return str(denied) if denied is not None else f"{kind} {name} does not exist"
 
 
-def _proven(sender: Sender, evidence: Evidence) -> bool:
-    """Whether the processes of the workload were seen to have the present values. The oldest pod is asked."""
-    found = [each.process for each in evidence.inside if each.workload == str(sender)]
-    return bool(found) and all(
-        not isinstance(each, str) and each.verdicts and all(each.verdicts.values()) for each in found
-    )
+def _proven(sender: Sender, starts: Sequence[_Start], evidence: Evidence) -> list[_Start]:
+    """The containers whose own processes were seen to have the present values."""
+    found = {
+        (each.pod, each.container)
+        for each in evidence.inside
+        if each.workload == str(sender)
+        and not isinstance(each.process, str)
+        and each.process.verdicts
+        and all(each.process.verdicts.values())
+    }
+    return [each for each in starts if (each.pod, each.container) in found]
+
+
+def _weigh(start: _Start, when: str, proven: Sequence[_Start]) -> tuple[Verdict, str]:
+    """What a change at or after the start of a container means, and how it is told.
+
+    That an older process has the present values speaks against it; but a value may have been changed and changed back.
+    """
+    where = f"container {start.container} of pod {start.pod} started"
+    text = f"after {where} at {start.at}" if start.at < when else f"{_AT_ONCE} in which {where}"
+    if start in proven:
+        return Verdict.PASS, text
+    if start.at == when:
+        return Verdict.UNKNOWN, text
+    if any(each.container == start.container and each.at <= start.at for each in proven):
+        return Verdict.UNKNOWN, f"{text}; an older pod has the present values, {_NOT_ASKED}"
+    return Verdict.FAIL, text
 
 
 def _sources(container: Container) -> Iterator[tuple[str, str, str, str]]:
     """The container, kind, name and key that each of its mail variables comes from."""
     for variable_name in container.names:
         variable = container.environment.get(variable_name)
-        kind, _, rest = (variable.source if variable is not None else "").removeprefix("envFrom ").partition(" ")
-        if variable is None or kind not in _STORES:
-            continue
-        name, _, key = rest.partition("/")
-        yield container.name, kind, name, key
+        for source in variable.sources if variable is not None else ():
+            kind, _, rest = source.removeprefix("envFrom ").partition(" ")
+            if kind in _STORES:
+                name, _, key = rest.partition("/")
+                yield container.name, kind, name, key
 
 
-def _starts(sender: Sender) -> Iterator[tuple[str, str, str]]:
-    """Pod, container and start of each running container, as the API's text, which sorts by time."""
+def _starts(sender: Sender) -> Iterator[_Start]:
+    """Every running container, sidecars too."""
     for pod in sender.running:
-        for status in pod["status"].get("containerStatuses") or ():
-            started = ((status.get("state") or {}).get("running") or {}).get("startedAt")
-            if started:
-                yield name_of(pod), status["name"], started
+        yield from (_Start(name_of(pod), name, at) for name, at in starts(pod).items() if at)
 
 
 def changed(item: Object, key: str) -> str:
