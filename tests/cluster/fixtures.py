@@ -59,7 +59,7 @@ def own_control_plane() -> Iterator[Cluster]:
 @contextmanager
 def shared(*, node: bool) -> Iterator[Cluster]:
     """The cluster, for as long as the block lasts; where it cannot be had, skips with the reason (in CI: fails)."""
-    if given := os.environ.get(ANOTHER):
+    if node and (given := os.environ.get(ANOTHER)):
         if shutil.which("kubectl") is None or shutil.which("helm") is None:
             _give_up(f"{ANOTHER} is set, but kubectl and helm are not in PATH")
         yield Cluster(Path(given), None)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster import images, mail
-from tests.cluster.certificates import Authority
 from tests.cluster.mail import CA_MAP, Mail
 from tests.cluster.names import IMAGES
 from tests.tools import _give_up, cache
@@ -189,10 +188,17 @@ class Namespace:
                 subject = f"--serviceaccount={self.name}:{account}"
                 self.kubectl("create", "rolebinding", f"{account}-{name}", f"--role={name}", subject)
         token = self.kubectl("create", "token", account, "--duration=2h").strip()
-        place = self.cluster.own
-        server = json.loads(self.cluster.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"]
-        target = place / f"{self.name}-{account}.kubeconfig"
-        return Authority(place / "pki").kubeconfig(target, server, {"token": token}, account)
+        present = json.loads(self.kubectl("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))
+        entered = {
+            **present,
+            "users": [{"name": account, "user": {"token": token}}],
+            "contexts": [{"name": "test", "context": {"cluster": present["clusters"][0]["name"], "user": account}}],
+            "current-context": "test",
+        }
+        target = (self.cluster.state or cache()) / f"{self.name}-{account}.kubeconfig"
+        target.touch(0o600)
+        target.write_text(json.dumps(entered), encoding="utf-8")
+        return target
 
     def _apply_names(self, text: str) -> list[str]:
         return self.kubectl("apply", "-f", "-", "-o", "name", input=text).split() if text.strip() else []
