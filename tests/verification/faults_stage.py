@@ -129,9 +129,17 @@ class Stage:
                 return seen
             time.sleep(_APART)
 
-    def check_forms(self, options: Sequence[str], code: int, rung: str, words: Collection[str], account: Path) -> None:
+    def check_forms(
+        self,
+        options: Sequence[str],
+        code: int,
+        rung: str,
+        words: Collection[str],
+        account: Path,
+        forms: Sequence[str] = FORMS,
+    ) -> None:
         """Every form of the output has the same exit code, and names the rung and what it found."""
-        for form in FORMS:
+        for form in forms:
             wanted = [rung, *words] if code or form != "github" else []  # that one tells only what is wrong
             end = time.monotonic() + _WITHIN
             while True:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tests.verification.faults_objects import TWO, Object, two
-from tests.verification.faults_stage import Seen, Stage
+from tests.verification.faults_stage import FORMS, Seen, Stage
 
 Induce = Callable[[Stage], None]
 
@@ -140,4 +140,5 @@ def check(fault: Fault, stage: Stage) -> None:
     stage.kubelet = kept
     assert is_told(found), found
     assert found.code == fault.code, found
-    stage.check_forms(options, fault.code, fault.rung, words, kubeconfig)
+    forms = FORMS[:1] if fault.denied[0] else FORMS  # what is denied is told in one way
+    stage.check_forms(options, fault.code, fault.rung, words, kubeconfig, forms)

@@ -244,7 +244,7 @@ def _follows_within_memory(crowd: Crowd, few: int, many: int) -> None:
 
 
 def test_following_a_namespace_that_grows_polls_nothing(crowd: Crowd) -> None:
-    _follows_within_memory(crowd, 100, 600)
+    _follows_within_memory(crowd, 100, 300)
 
 
 @pytest.mark.full
