@@ -16,7 +16,6 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
@@ -201,7 +200,7 @@ class Probe:
         key = secrets.token_bytes(32)
         roles = {name: role for role, name in asked.keys.items()}
         digests = {name: _digest(key, _spelled(roles[name], value)) for name, value in expected.items()}
-        inner = _text(f"own_settings_inner.{SUFFIXES[asked.language]}")
+        inner = loader.text(f"own_settings_inner.{SUFFIXES[asked.language]}")
         task = {"inner": inner, **task_for(asked, digests, veil, key, self._timeout)}
         result, by, problem = self._ask([_LANGUAGES[asked.language]("own_settings", task)])
         settings, withheld = (result.get(name) for name in ("settings", "withheld"))
@@ -237,18 +236,18 @@ _Question = Callable[[], tuple[Sequence[str], bytes]]
 
 
 def _python(name: str, task: object) -> _Question:
-    return lambda: (loader.PYTHON, _framed(_python_script(name)) + _framed(json.dumps(task)))
+    return lambda: (loader.PYTHON, loader.framed(_python_script(name), json.dumps(task)))
 
 
 def _node(name: str, task: object) -> _Question:
-    return lambda: (loader.NODE, _framed(_text("processes.js") + _text(f"{name}.js")) + _framed(json.dumps(task)))
+    return lambda: (loader.NODE, loader.framed(_node_script(name), json.dumps(task)))
 
 
 _LANGUAGES = {"python": _python, "node": _node}
 
 
 def _shell(name: str, lines: str) -> tuple[Sequence[str], bytes]:
-    script = base64.b64encode(_text(f"{name}.sh").encode())
+    script = base64.b64encode(loader.text(f"{name}.sh").encode())
     return loader.SHELL, script + b"\n" + lines.encode()
 
 
@@ -260,21 +259,14 @@ def _shell_task(key: bytes, digests: Mapping[str, str | None]) -> str:
     return "".join(f"{line}\n" for line in (*blocks, *named, ""))
 
 
-def _framed(text: str) -> bytes:
-    """A text after a line with its length: a reader needs no end of stdin, which older servers cannot give."""
-    data = text.encode()
-    return b"%d\n" % len(data) + data
-
-
-@functools.cache
-def _text(name: str) -> str:
-    return (resources.files("helmmail.cluster.probes") / name).read_text(encoding="utf-8")
+def _node_script(name: str) -> str:
+    return loader.text("processes.js") + loader.text(f"{name}.js")
 
 
 @functools.cache
 def _python_script(name: str) -> str:
     """A script with the module that it imports in place of the import."""
-    return _text("processes.py") + _INLINED.sub("", _text(f"{name}.py"))
+    return loader.text("processes.py") + _INLINED.sub("", loader.text(f"{name}.py"))
 
 
 def _digest(key: bytes, value: bytes) -> str:

@@ -15,7 +15,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from importlib import resources
 from typing import NamedTuple, Protocol
 
 from helmmail.cluster.channels import NOT_EXECUTABLE, NOT_FOUND, Piece
@@ -294,22 +293,13 @@ def _shown(said: bytes) -> str:
     return "".join(each for each in text if each.isprintable())
 
 
-def _text(name: str) -> str:
-    return (resources.files("helmmail.cluster.probes") / name).read_text(encoding="utf-8")
-
-
-def _framed(*texts: str) -> bytes:
-    """Each text after a line with its length."""
-    return b"".join(b"%d\n%s" % (len(each.encode()), each.encode()) for each in texts)
-
-
 def _lines(task: str) -> bytes:
-    return f"{_text('relay.sh')}.\n{task}".encode()
+    return f"{loader.text('relay.sh')}.\n{task}".encode()
 
 
 _RELAYS = (
-    _Relay("python3", loader.PYTHON, lambda task: _framed(_text("relay.py"), task)),
-    _Relay("node", loader.NODE, lambda task: _framed(_text("relay.js"), task)),
+    _Relay("python3", loader.PYTHON, lambda task: loader.framed(loader.text("relay.py"), task)),
+    _Relay("node", loader.NODE, lambda task: loader.framed(loader.text("relay.js"), task)),
     _Relay("bash", ("bash", "-c", loader.LINES), _lines),
     _Relay("nc", ("sh", "-c", loader.LINES), _lines),
 )

@@ -10,7 +10,9 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from tests.cluster.certificates import Authority
 from tests.threaded import answering
 from tests.tools import mailpit
 
@@ -34,6 +36,29 @@ def real_server(folder: Path, *options: str, login: str = "") -> Iterator[int]:
             yield ports[0]
         finally:
             process.kill()
+
+
+class Servers(NamedTuple):
+    """The ports of three servers with one login, and whose certificate the first two have."""
+
+    starttls: int
+    implicit: int
+    clear: int
+    authority: Path
+
+
+@contextlib.contextmanager
+def real_servers(folder: Path, login: str) -> Iterator[Servers]:
+    """A mailpit for each TLS mode; `login` is USER:PASSWORD."""
+    authority = Authority.made_in(folder / "authority", "helmmail test authority")
+    authority.issue("mail", "/CN=localhost", ("DNS:localhost",))
+    pair = ["--smtp-tls-cert", str(authority.folder / "mail.crt"), "--smtp-tls-key", str(authority.folder / "mail.key")]
+    with (
+        real_server(folder, *pair, "--smtp-require-starttls", login=login) as starttls,
+        real_server(folder, *pair, "--smtp-require-tls", login=login) as implicit,
+        real_server(folder, "--smtp-auth-allow-insecure", login=login) as clear,
+    ):
+        yield Servers(starttls, implicit, clear, authority.certificate)
 
 
 class Said(socketserver.ThreadingTCPServer):

@@ -6,7 +6,7 @@ import base64
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -14,9 +14,15 @@ from helmmail.cluster.probe import Credential, Probe, Talk, UrlPart
 from helmmail.cluster.probes.connect import STEPS
 from helmmail.errors import InputError
 from helmmail.model import Security
-from tests.cluster.certificates import Authority
 from tests.cluster_client.container import Container, running
-from tests.cluster_client.mailserver import closed_port, dropping_port, real_server, scripted_server, steps_by_name
+from tests.cluster_client.mailserver import (
+    Servers,
+    closed_port,
+    dropping_port,
+    real_servers,
+    scripted_server,
+    steps_by_name,
+)
 
 CANARY = "kanarienvogel-hN3x"
 USER = "projekt-nutzer"
@@ -32,26 +38,10 @@ URLS = [
 """A URL, the user and the password that the applications take from it."""
 
 
-class Servers(NamedTuple):
-    starttls: int
-    implicit: int
-    clear: int
-    authority: Path
-
-
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    folder = tmp_path_factory.mktemp("mail")
-    authority = Authority.made_in(folder / "authority", "helmmail test authority")
-    authority.issue("mail", "/CN=localhost", ("DNS:localhost",))
-    pair = ["--smtp-tls-cert", str(authority.folder / "mail.crt"), "--smtp-tls-key", str(authority.folder / "mail.key")]
-    login = f"{USER}:{CANARY}"
-    with (
-        real_server(folder, *pair, "--smtp-require-starttls", login=login) as starttls,
-        real_server(folder, *pair, "--smtp-require-tls", login=login) as implicit,
-        real_server(folder, "--smtp-auth-allow-insecure", login=login) as clear,
-    ):
-        yield Servers(starttls, implicit, clear, authority.certificate)
+    with real_servers(tmp_path_factory.mktemp("mail"), f"{USER}:{CANARY}") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

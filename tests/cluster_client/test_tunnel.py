@@ -25,10 +25,9 @@ from helmmail.mail.smtp import Limits, Login, Refused, Server, Session, trust
 from helmmail.mail.spool import Spool, State
 from helmmail.mail.wire import Broken, Deadline, NoWay
 from helmmail.model import Security
-from tests.cluster.certificates import Authority
 from tests.cluster_client.container import running
 from tests.cluster_client.execution import ExecApi, exec_api, only_these
-from tests.cluster_client.mailserver import closed_port, dropping_port, real_server
+from tests.cluster_client.mailserver import Servers, closed_port, dropping_port, real_servers
 from tests.threaded import answering
 
 CANARY = "kanarienvogel-hN3x"
@@ -70,24 +69,10 @@ class Pod(NamedTuple):
             time.sleep(0.05)
 
 
-class Servers(NamedTuple):
-    starttls: int
-    implicit: int
-    authority: Path
-
-
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    folder = tmp_path_factory.mktemp("mail")
-    authority = Authority.made_in(folder / "authority", "helmmail test authority")
-    authority.issue("mail", "/CN=localhost", ("DNS:localhost",))
-    pair = ["--smtp-tls-cert", str(authority.folder / "mail.crt"), "--smtp-tls-key", str(authority.folder / "mail.key")]
-    login = f"{USER}:{CANARY}"
-    with (
-        real_server(folder, *pair, "--smtp-require-starttls", login=login) as starttls,
-        real_server(folder, *pair, "--smtp-require-tls", login=login) as implicit,
-    ):
-        yield Servers(starttls, implicit, authority.certificate)
+    with real_servers(tmp_path_factory.mktemp("mail"), f"{USER}:{CANARY}") as made:
+        yield made
 
 
 @pytest.fixture

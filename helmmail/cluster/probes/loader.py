@@ -1,8 +1,11 @@
-"""The command lines of the probes: each reads its script from stdin, so that a command line is short and always the
-same.
+"""How probes get into a container: the command line of each reads its script from stdin, so that a command line is
+short and always the same.
 """
 
 from __future__ import annotations
+
+import functools
+from importlib import resources
 
 _READ_JS = (
     "const fs=require('fs');"
@@ -19,3 +22,14 @@ SHELL = ("sh", "-c", 'read -r s; s=$(printf %s "$s" | openssl base64 -d -A) || e
 """`read` takes a byte at a time, so that what follows is left for the script; head and dd may take more."""
 LINES = 'eval "$(while IFS= read -r l && [ "$l" != . ]; do printf "%s\\n" "$l"; done)"'
 """For a shell without any program beside it: the script's lines, and then one with a dot."""
+
+
+@functools.cache
+def text(name: str) -> str:
+    """A probe's script, by its file name."""
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def framed(*texts: str) -> bytes:
+    """Each text after a line with its length: a reader needs no end of stdin, which older servers cannot give."""
+    return b"".join(b"%d\n%s" % (len(data), data) for data in map(str.encode, texts))
